@@ -1,0 +1,5 @@
+// effect-llm over the platform's own undici client, for those who have that already.
+import { makeOver } from "../effectLlm.mjs"
+import { layer } from "../platformUndici.mjs"
+
+export const make = makeOver(layer)

@@ -1,0 +1,467 @@
+/**
+ * The chat-completions protocol of OpenAI, which most providers speak in some dialect: what they do differently is data,
+ * the `Quirks`.
+ */
+import * as Either from "effect/Either"
+import * as Encoding from "effect/Encoding"
+import type * as ChatRequest from "../ChatRequest.js"
+import type * as Completion from "../Completion.js"
+import type { EmbedRequest } from "../Embeddings.js"
+import { excerpt, InvalidRequest, type LlmError, MalformedResponse, UnsupportedFeature } from "../LlmError.js"
+import { ContentFiltered } from "../LlmError.js"
+import * as Prompt from "../Prompt.js"
+import type { StreamPart } from "../StreamPart.js"
+import type { Usage } from "../Usage.js"
+import * as ErrorClassification from "./ErrorClassification.js"
+import * as FinishReasons from "./FinishReasons.js"
+import * as Json from "./Json.js"
+import type { StreamAssembly } from "./StreamAssembly.js"
+import { ToolCallAssembly } from "./ToolCallAssembly.js"
+import type { Answer, Encoded, Origin, Received, Vectors, Wire } from "./Wire.js"
+
+// -----------------------------------------------------------------------------
+// Quirks
+// -----------------------------------------------------------------------------
+
+export interface Quirks {
+  /** What the limit of generated tokens is called. */
+  readonly maxTokensField: (model: string) => "max_tokens" | "max_completion_tokens"
+  /** Models that refuse sampling settings, and that alone take a reasoning effort. `undefined`: nothing is dropped. */
+  readonly isReasoningModel: ((model: string) => boolean) | undefined
+  /** Whether `stream_options.include_usage` must be asked for to get the usage of a stream. */
+  readonly asksForUsage: boolean
+  /** The most texts of one embedding request. */
+  readonly maxEmbeddingInputs: number
+}
+
+// -----------------------------------------------------------------------------
+// Request
+// -----------------------------------------------------------------------------
+
+type Body = Record<string, unknown>
+
+/** Thrown within `encodeChat` only, where it ends the walk over the prompt and becomes the Left. */
+class Refusal {
+  constructor(readonly error: LlmError) {}
+}
+
+const refuse = (origin: Origin, feature: string, message: string): never => {
+  throw new Refusal(new UnsupportedFeature({ ...origin, attempts: 0, feature, message }))
+}
+
+const invalid = (origin: Origin, param: string, message: string): never => {
+  throw new Refusal(new InvalidRequest({ ...origin, attempts: 0, param, message }))
+}
+
+const encodeImage = (part: Prompt.ImagePart, origin: Origin): Body => {
+  const { source, mediaType, detail } = part
+  if (source._tag === "Base64" && mediaType === undefined) {
+    return invalid(origin, "prompt.image.mediaType", "an image sent as bytes needs its mediaType, such as image/png")
+  }
+  const url = source._tag === "Url" ? source.url : `data:${mediaType};base64,${source.base64}`
+  return { type: "image_url", image_url: detail === undefined ? { url } : { url, detail } }
+}
+
+const audioFormats: ReadonlyMap<string, string> = new Map([
+  ["audio/wav", "wav"],
+  ["audio/x-wav", "wav"],
+  ["audio/mpeg", "mp3"],
+  ["audio/mp3", "mp3"]
+])
+
+const encodeFile = (part: Prompt.FilePart, origin: Origin): Body => {
+  const { source, mediaType, name } = part
+  if (source._tag === "Url") return refuse(origin, "file-url", "files are sent as bytes to this provider, not by URL")
+  const format = audioFormats.get(mediaType)
+  if (format !== undefined) return { type: "input_audio", input_audio: { data: source.base64, format } }
+  if (mediaType.startsWith("audio/")) return refuse(origin, "audio", `audio of type ${mediaType} is not taken: send wav or mp3`)
+  return { type: "file", file: { filename: name ?? "file", file_data: `data:${mediaType};base64,${source.base64}` } }
+}
+
+const encodeUserPart = (part: Prompt.Part, origin: Origin): Body => {
+  switch (part._tag) {
+    case "Text":
+      return { type: "text", text: part.text }
+    case "Image":
+      return encodeImage(part, origin)
+    case "File":
+      return encodeFile(part, origin)
+    default:
+      return refuse(origin, `prompt.${part._tag}`, `a user message cannot hold a part of kind ${part._tag}`)
+  }
+}
+
+const encodeText = (message: Prompt.Message, origin: Origin): string => {
+  const other = message.content.find((part) => part._tag !== "Text")
+  if (other !== undefined) {
+    return refuse(origin, `prompt.${other._tag}`, `a ${message.role} message can hold text only, not ${other._tag}`)
+  }
+  return Prompt.textOf(message)
+}
+
+const encodeAssistant = (message: Prompt.Message, origin: Origin): Body => {
+  const calls: Array<Body> = []
+  for (const part of message.content) {
+    if (part._tag === "ToolCall") {
+      calls.push({ id: part.id, type: "function", function: { name: part.name, arguments: part.arguments } })
+    } else if (part._tag !== "Text" && part._tag !== "Reasoning") {
+      return refuse(origin, `prompt.${part._tag}`, `an assistant message cannot hold a part of kind ${part._tag}`)
+    }
+  }
+  const content = Prompt.textOf(message)
+  return calls.length === 0
+    ? { role: "assistant", content }
+    : { role: "assistant", content: content === "" ? null : content, tool_calls: calls }
+}
+
+const encodeUser = (message: Prompt.Message, origin: Origin): Body => {
+  const [first, ...rest] = message.content
+  return {
+    role: "user",
+    content: first?._tag === "Text" && rest.length === 0
+      ? first.text
+      : message.content.map((part) => encodeUserPart(part, origin))
+  }
+}
+
+const encodeToolResults = (message: Prompt.Message, origin: Origin): ReadonlyArray<Body> =>
+  message.content.map((part) =>
+    part._tag === "ToolResult"
+      ? { role: "tool", tool_call_id: part.id, content: part.content }
+      : refuse(origin, `prompt.${part._tag}`, `a tool message holds tool results, not ${part._tag}`)
+  )
+
+const encodeMessage = (message: Prompt.Message, origin: Origin): ReadonlyArray<Body> => {
+  const named = (body: Body): ReadonlyArray<Body> => [message.name === undefined ? body : { ...body, name: message.name }]
+  switch (message.role) {
+    case "system":
+      return named({ role: "system", content: encodeText(message, origin) })
+    case "user":
+      return named(encodeUser(message, origin))
+    case "assistant":
+      return named(encodeAssistant(message, origin))
+    case "tool":
+      return encodeToolResults(message, origin)
+  }
+}
+
+const encodeTools = (request: ChatRequest.ChatRequest): Body => ({
+  ...(request.tools === undefined || request.tools.length === 0 ? {} : {
+    tools: request.tools.map(({ name, description, parameters, strict }) => ({
+      type: "function",
+      function: { name, description, parameters, strict }
+    }))
+  }),
+  ...(request.toolChoice === undefined ? {} : {
+    tool_choice: typeof request.toolChoice === "string"
+      ? request.toolChoice
+      : { type: "function", function: { name: request.toolChoice.tool } }
+  })
+})
+
+const encodeResponseFormat = (format: ChatRequest.ResponseFormat | undefined): unknown => {
+  if (format === undefined) return undefined
+  switch (format._tag) {
+    case "Text":
+      return { type: "text" }
+    case "Json":
+      return { type: "json_object" }
+    case "JsonSchema": {
+      const { name, description, schema, strict } = format
+      return { type: "json_schema", json_schema: { name, description, schema, strict: strict ?? true } }
+    }
+  }
+}
+
+/** The settings that reasoning models refuse unless they have their default. */
+const samplingDefaults = { temperature: 1, topP: 1, frequencyPenalty: 0, presencePenalty: 0 } as const
+
+/** The request without what the model would refuse, and a warning for each thing left out. */
+const adapt = (
+  request: ChatRequest.ChatRequest,
+  model: string,
+  quirks: Quirks
+): readonly [ChatRequest.ChatRequest, ReadonlyArray<Completion.Warning>] => {
+  if (quirks.isReasoningModel === undefined) return [request, []]
+  const dropped: Array<keyof ChatRequest.Settings> = []
+  if (quirks.isReasoningModel(model)) {
+    if (request.temperature !== undefined && request.temperature !== samplingDefaults.temperature) dropped.push("temperature")
+    if (request.topP !== undefined && request.topP !== samplingDefaults.topP) dropped.push("topP")
+    if (request.frequencyPenalty !== undefined && request.frequencyPenalty !== 0) dropped.push("frequencyPenalty")
+    if (request.presencePenalty !== undefined && request.presencePenalty !== 0) dropped.push("presencePenalty")
+  } else if (request.reasoningEffort !== undefined) {
+    dropped.push("reasoningEffort")
+  }
+  if (dropped.length === 0) return [request, []]
+  return [
+    { ...request, ...Object.fromEntries(dropped.map((setting) => [setting, undefined])) },
+    dropped.map((setting) => ({ setting, message: `${model} does not take ${setting}: it was not sent` }))
+  ]
+}
+
+const hasReasoning = (prompt: Prompt.Prompt): boolean =>
+  prompt.some((message) => message.content.some((part) => part._tag === "Reasoning"))
+
+const encodeBody = (
+  original: ChatRequest.ChatRequest,
+  origin: Origin,
+  streamed: boolean,
+  quirks: Quirks
+): Encoded => {
+  const [request, dropped] = adapt(original, origin.model, quirks)
+  const body: Body = {
+    model: origin.model,
+    messages: request.prompt.flatMap((message) => encodeMessage(message, origin)),
+    temperature: request.temperature,
+    top_p: request.topP,
+    [quirks.maxTokensField(origin.model)]: request.maxTokens,
+    stop: request.stop === undefined || request.stop.length === 0 ? undefined : request.stop,
+    seed: request.seed,
+    frequency_penalty: request.frequencyPenalty,
+    presence_penalty: request.presencePenalty,
+    reasoning_effort: request.reasoningEffort,
+    ...encodeTools(request),
+    response_format: encodeResponseFormat(request.responseFormat),
+    stream_options: streamed && quirks.asksForUsage ? { include_usage: true } : undefined,
+    ...request.providerOptions,
+    stream: streamed ? true : undefined
+  }
+  const warnings = hasReasoning(request.prompt)
+    ? [...dropped, { setting: "prompt", message: "reasoning of earlier answers is not sent back to this provider" }]
+    : dropped
+  return { body, warnings }
+}
+
+const encodeChat = (quirks: Quirks): Wire["encodeChat"] => (request, origin, streamed) => {
+  try {
+    return Either.right(encodeBody(request, origin, streamed, quirks))
+  } catch (error) {
+    if (error instanceof Refusal) return Either.left(error.error)
+    throw error
+  }
+}
+
+// -----------------------------------------------------------------------------
+// Answer
+// -----------------------------------------------------------------------------
+
+const readUsage = (value: unknown): Usage | undefined => {
+  const usage = Json.record(value)
+  if (usage === undefined) return undefined
+  const input = Json.record(usage.prompt_tokens_details)
+  const output = Json.record(usage.completion_tokens_details)
+  return {
+    inputTokens: Json.number(usage.prompt_tokens),
+    outputTokens: Json.number(usage.completion_tokens),
+    totalTokens: Json.number(usage.total_tokens),
+    // DeepSeek has its own name beside the usual one; Perplexity and xAI put reasoning at the top level.
+    cachedInputTokens: Json.number(input?.cached_tokens) ?? Json.number(usage.prompt_cache_hit_tokens),
+    reasoningTokens: Json.number(output?.reasoning_tokens) ?? Json.number(usage.reasoning_tokens)
+  }
+}
+
+/** The usage of an answer or a chunk: at the top, or under Groq's own key. */
+const usageOf = (json: Json.JsonRecord): Usage | undefined =>
+  readUsage(json.usage) ?? (json.x_groq === undefined ? undefined : readUsage(Json.record(json.x_groq)?.usage))
+
+/** What a message or a delta says: `content` is text or, with Mistral's reasoning models, a list of typed pieces. */
+const readContent = (
+  content: unknown,
+  onText: (text: string) => void,
+  onReasoning: (text: string) => void
+): void => {
+  if (typeof content === "string") return onText(content)
+  for (const item of Json.array(content)) {
+    const piece = Json.record(item)
+    if (piece?.type === "text") onText(Json.string(piece.text) ?? "")
+    else if (piece?.type === "thinking") {
+      const thinking = piece.thinking
+      if (typeof thinking === "string") onReasoning(thinking)
+      else readContent(thinking, onReasoning, onReasoning)
+    }
+  }
+}
+
+const reasoningOf = (message: Json.JsonRecord): string =>
+  Json.nonEmptyString(message.reasoning_content) ?? Json.string(message.reasoning) ?? ""
+
+const toolCallPieces = (message: Json.JsonRecord, onPiece: (piece: Parameters<ToolCallAssembly["add"]>[0]) => void): void => {
+  for (const item of Json.array(message.tool_calls)) {
+    const call = Json.record(item)
+    if (call === undefined) continue
+    const called = Json.record(call.function)
+    onPiece({ index: call.index, id: call.id, name: called?.name, arguments: called?.arguments })
+  }
+}
+
+const refused = (origin: Origin, requestId: string | undefined, refusal: string, usage: Usage): ContentFiltered =>
+  new ContentFiltered({ ...origin, requestId, message: `the model refused: ${refusal}`, usage })
+
+const decodeChat: Wire["decodeChat"] = (json, received) => {
+  const { origin, requestId } = received
+  if (ErrorClassification.isErrorPayload(json)) return Either.left(ErrorClassification.classifyPayload(origin, json, received))
+  const answer = Json.record(json)
+  const choice = Json.record(Json.array(answer?.choices)[0])
+  const message = Json.record(choice?.message)
+  if (answer === undefined || choice === undefined || message === undefined) {
+    return Either.left(
+      new MalformedResponse({
+        ...origin,
+        requestId,
+        status: 200,
+        message: "the answer has no choices[0].message",
+        body: excerpt(JSON.stringify(json) ?? "")
+      })
+    )
+  }
+  const id = Json.string(answer.id) ?? ""
+  const usage = usageOf(answer) ?? {}
+  let text = ""
+  let reasoning = reasoningOf(message)
+  readContent(message.content, (piece) => text += piece, (piece) => reasoning += piece)
+  const refusal = Json.nonEmptyString(message.refusal)
+  if (refusal !== undefined && text === "") return Either.left(refused(origin, requestId, refusal, usage))
+  const assembly = new ToolCallAssembly()
+  const ignored: Array<StreamPart> = []
+  // Whole calls: their place in the list tells them apart, whatever index they bear.
+  let place = 0
+  toolCallPieces(message, (piece) => assembly.add({ ...piece, index: place++ }, id, ignored))
+  const calls = assembly.whole()
+  if (calls === undefined) {
+    return Either.left(new MalformedResponse({ ...origin, requestId, status: 200, message: "the model called a tool without naming it" }))
+  }
+  const finishReason = FinishReasons.read(Json.string(choice.finish_reason) ?? "", {
+    ...origin,
+    requestId,
+    text,
+    usage,
+    hasToolCalls: calls.length > 0
+  })
+  if ("_tag" in finishReason) return Either.left(finishReason)
+  const parts: Array<Completion.OutputPart> = []
+  if (reasoning !== "") parts.push({ _tag: "Reasoning", text: reasoning })
+  if (text !== "") parts.push({ _tag: "Text", text })
+  parts.push(...calls)
+  const decoded: Answer = { parts, finishReason, usage, model: Json.nonEmptyString(answer.model) ?? origin.model, id }
+  return Either.right(decoded)
+}
+
+// -----------------------------------------------------------------------------
+// Stream
+// -----------------------------------------------------------------------------
+
+const malformedChunk = (received: Received, data: string): LlmError =>
+  new MalformedResponse({
+    ...received.origin,
+    requestId: received.requestId,
+    status: 200,
+    message: "a chunk of the stream is no JSON object",
+    body: excerpt(data)
+  })
+
+const readEvent: Wire["readEvent"] = (event, assembly, received) => {
+  const data = event.data
+  if (data === "[DONE]") {
+    assembly.done = true
+    return
+  }
+  const json = Json.parse(data)
+  const chunk = Json.record(json)
+  if (event.event === "error" || (chunk === undefined || "error" in chunk || chunk.choices === undefined) && ErrorClassification.isErrorPayload(json)) {
+    assembly.fail(ErrorClassification.classifyPayload(received.origin, json ?? data, received))
+    return
+  }
+  if (chunk === undefined) return assembly.fail(malformedChunk(received, data))
+  readChunk(chunk, assembly, received)
+}
+
+const readChunk = (chunk: Json.JsonRecord, assembly: StreamAssembly, received: Received): void => {
+  if (assembly.id === "") assembly.id = Json.string(chunk.id) ?? ""
+  if (assembly.model === "") assembly.model = Json.string(chunk.model) ?? ""
+  const usage = chunk.usage === null ? undefined : usageOf(chunk)
+  if (usage !== undefined) assembly.usage = usage
+  // Only the first choice: `n` is not offered. Azure's first chunk has none, its last one no delta.
+  const choice = Json.record(Json.array(chunk.choices)[0])
+  if (choice === undefined) return
+  const delta = Json.record(choice.delta)
+  if (delta !== undefined) readDelta(delta, assembly, received)
+  const reason = Json.nonEmptyString(choice.finish_reason)
+  if (reason !== undefined) assembly.finishReason = reason
+}
+
+const readDelta = (delta: Json.JsonRecord, assembly: StreamAssembly, received: Received): void => {
+  const reasoning = reasoningOf(delta)
+  if (reasoning !== "") assembly.reasoning(reasoning)
+  const content = delta.content
+  if (typeof content === "string") assembly.text(content)
+  else if (content !== null && content !== undefined) {
+    readContent(content, (text) => assembly.text(text), (text) => assembly.reasoning(text))
+  }
+  if (delta.tool_calls !== undefined) toolCallPieces(delta, (piece) => assembly.toolCall(piece))
+  const refusal = Json.nonEmptyString(delta.refusal)
+  if (refusal !== undefined) assembly.refuse(refusal, received)
+}
+
+// -----------------------------------------------------------------------------
+// Embeddings
+// -----------------------------------------------------------------------------
+
+const encodeEmbeddings = (request: EmbedRequest, origin: Origin): Encoded => ({
+  body: {
+    model: origin.model,
+    input: request.input,
+    dimensions: request.dimensions,
+    encoding_format: "float",
+    ...request.providerOptions
+  },
+  warnings: []
+})
+
+/** Floats as they are, or as base64 of little-endian float32, whichever the provider sends. */
+const readVector = (value: unknown): ReadonlyArray<number> | undefined => {
+  if (Array.isArray(value)) return value.every((n) => typeof n === "number") ? value : undefined
+  const bytes = typeof value === "string" ? Either.getOrUndefined(Encoding.decodeBase64(value)) : undefined
+  if (bytes === undefined || bytes.length % 4 !== 0) return undefined
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return Array.from({ length: bytes.length / 4 }, (_, index) => view.getFloat32(index * 4, true))
+}
+
+const decodeEmbeddings = (json: unknown, received: Received): Either.Either<Vectors, LlmError> => {
+  const { origin, requestId } = received
+  if (ErrorClassification.isErrorPayload(json)) return Either.left(ErrorClassification.classifyPayload(origin, json, received))
+  const answer = Json.record(json)
+  const items = Json.array(answer?.data).map(Json.record)
+  // Each says which text it belongs to; the order is not promised.
+  const sorted = items.map((item, place) => ({ index: Json.number(item?.index) ?? place, vector: readVector(item?.embedding) }))
+    .sort((a, b) => a.index - b.index)
+  const vectors: Array<ReadonlyArray<number>> = []
+  for (const { vector } of sorted) if (vector !== undefined) vectors.push(vector)
+  if (items.length === 0 || vectors.length !== items.length) {
+    return Either.left(
+      new MalformedResponse({
+        ...origin,
+        requestId,
+        status: 200,
+        message: "the answer has no data[].embedding",
+        body: excerpt(JSON.stringify(json) ?? "")
+      })
+    )
+  }
+  return Either.right({
+    vectors,
+    model: Json.nonEmptyString(answer?.model) ?? origin.model,
+    usage: readUsage(answer?.usage) ?? {}
+  })
+}
+
+// -----------------------------------------------------------------------------
+// The wire
+// -----------------------------------------------------------------------------
+
+export const make = (quirks: Quirks): Wire => ({
+  name: "chat-completions",
+  encodeChat: encodeChat(quirks),
+  decodeChat,
+  readEvent,
+  embeddings: { maxInputs: quirks.maxEmbeddingInputs, encode: encodeEmbeddings, decode: decodeEmbeddings }
+})

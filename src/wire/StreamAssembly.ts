@@ -1,0 +1,123 @@
+/**
+ * The state of one streamed answer, the same for every wire. A wire reads events and tells the assembly what is in them;
+ * the assembly makes the parts, judges how the stream ended and gives out exactly one `Finish`, or a failure.
+ */
+import * as Chunk from "effect/Chunk"
+import type * as Duration from "effect/Duration"
+import type { FinishReason, Warning } from "../Completion.js"
+import { type LlmError, MalformedResponse, StreamInterrupted } from "../LlmError.js"
+import type { StreamPart } from "../StreamPart.js"
+import { Given } from "../StreamPart.js"
+import type { Usage } from "../Usage.js"
+import * as FinishReasons from "./FinishReasons.js"
+import { type Piece, ToolCallAssembly } from "./ToolCallAssembly.js"
+
+export interface Options {
+  readonly provider: string
+  readonly model: string
+  readonly requestId: string | undefined
+  readonly warnings: ReadonlyArray<Warning>
+}
+
+export class StreamAssembly {
+  /** What the provider calls its answer and its model; the first that is not empty counts. */
+  id = ""
+  model = ""
+  /** The last one counts: some providers send it on every chunk, cumulative. */
+  usage: Usage = {}
+  /** The provider's own word; its arrival makes the answer whole. */
+  finishReason: string | undefined
+  /** The end marker has come: nothing behind it is read. */
+  done = false
+  failure: LlmError | undefined
+
+  private out: Array<StreamPart> = []
+  private readonly given = new Given()
+  private readonly calls = new ToolCallAssembly()
+
+  constructor(readonly options: Options) {}
+
+  text(delta: string): void {
+    if (delta !== "") this.out.push({ _tag: "TextDelta", text: delta })
+  }
+
+  reasoning(delta: string, signature?: string): void {
+    if (delta !== "" || signature !== undefined) {
+      this.out.push(
+        signature === undefined ? { _tag: "ReasoningDelta", text: delta } : { _tag: "ReasoningDelta", text: delta, signature }
+      )
+    }
+  }
+
+  toolCall(piece: Piece): void {
+    this.calls.add(piece, this.id, this.out)
+  }
+
+  /** Ends the stream with this error; the first one counts. */
+  fail(error: LlmError): void {
+    this.failure ??= error
+    this.done = true
+  }
+
+  /** What came since the last time. */
+  take(): Chunk.Chunk<StreamPart> {
+    const out = Chunk.unsafeFromArray(this.out)
+    this.out = []
+    this.given.note(out)
+    return out
+  }
+
+  /** A failure as the consumer must see it: behind the first visible part it is a `StreamInterrupted`. */
+  seen(error: LlmError): LlmError {
+    return this.given.failure(error)
+  }
+
+  /** The bytes have ended, or the end marker has come. Call once, when all was taken. */
+  end(latency: Duration.Duration): Chunk.Chunk<StreamPart> | LlmError {
+    const { provider, model, requestId, warnings } = this.options
+    if (this.failure !== undefined) return this.seen(this.failure)
+    if (this.finishReason === undefined && (!this.done || !this.given.visible)) {
+      return this.done
+        ? new MalformedResponse({ provider, model, requestId, message: "the stream ended without an answer in it" })
+        : this.interrupted("the stream ended before the answer was whole")
+    }
+    const calls = this.calls.whole()
+    if (calls === undefined) {
+      return this.seen(new MalformedResponse({ provider, model, requestId, message: "the model called a tool without naming it" }))
+    }
+    const reason = this.reason()
+    if ("_tag" in reason) return this.seen(reason)
+    return Chunk.unsafeFromArray<StreamPart>([
+      ...calls.map(({ id, name, arguments: text }): StreamPart => ({ _tag: "ToolCallEnd", id, name, arguments: text })),
+      {
+        _tag: "Finish",
+        finishReason: reason,
+        usage: this.usage,
+        model: this.model === "" ? model : this.model,
+        id: this.id,
+        requestId,
+        warnings,
+        cached: false,
+        attempts: 1,
+        latency
+      }
+    ])
+  }
+
+  interrupted(message: string): StreamInterrupted {
+    const { provider, model, requestId } = this.options
+    return new StreamInterrupted({ provider, model, requestId, message, text: this.given.text, usage: this.usage })
+  }
+
+  private reason(): FinishReason | LlmError {
+    const { provider, model, requestId } = this.options
+    return FinishReasons.read(this.finishReason ?? "", {
+      provider,
+      model,
+      requestId,
+      text: this.given.text,
+      usage: this.usage,
+      hasToolCalls: !this.calls.isEmpty
+    })
+  }
+}

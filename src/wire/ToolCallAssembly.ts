@@ -1,0 +1,103 @@
+/**
+ * Puts tool calls together from the pieces that providers send: whole or in parts, with or without index, id and name.
+ * The state of one answer; a call is whole only when the answer is (arguments that happen to be valid JSON may go on).
+ */
+import type { ToolCallPart } from "../Prompt.js"
+import type { StreamPart } from "../StreamPart.js"
+
+/** One piece of one call, as it came; any of it may be missing, empty or of another type. */
+export interface Piece {
+  readonly index?: unknown
+  readonly id?: unknown
+  readonly name?: unknown
+  readonly arguments?: unknown
+}
+
+interface Call {
+  readonly id: string
+  /** The provider sent none when the call began. */
+  readonly madeId: boolean
+  name: string
+  arguments: string
+  /** How much of the arguments has been given out. */
+  given: number
+  started: boolean
+}
+
+const filled = (value: unknown): string | undefined => typeof value === "string" && value !== "" ? value : undefined
+
+/** Most send text; some send the object itself, or null. */
+const argumentsText = (value: unknown): string =>
+  typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value)
+
+/** A tool without parameters is called with nothing, `null` or `{}`. */
+const wholeArguments = (text: string): string => {
+  const trimmed = text.trim()
+  return trimmed === "" || trimmed === "null" ? "{}" : text
+}
+
+/** Another id under the same index is another call, and so is another name without an id. */
+const isAnother = (open: Call, id: string | undefined, name: string | undefined, index: number | undefined): boolean => {
+  if (id !== undefined) return id !== open.id && !open.madeId
+  return name !== undefined && open.name !== "" && (index === undefined || name !== open.name)
+}
+
+export class ToolCallAssembly {
+  private readonly calls: Array<Call> = []
+  /** The open call of an index. A Map: an index may be anything. */
+  private readonly byIndex = new Map<number, Call>()
+
+  get isEmpty(): boolean {
+    return this.calls.length === 0
+  }
+
+  /** Takes one piece; what can be told of its call goes to `out`. `answerId` makes ids where the provider sends none. */
+  add(piece: Piece, answerId: string, out: Array<StreamPart>): void {
+    const call = this.find(piece, answerId)
+    if (call.name === "") call.name = filled(piece.name) ?? ""
+    call.arguments += argumentsText(piece.arguments)
+    if (call.name === "") return
+    if (!call.started) {
+      call.started = true
+      out.push({ _tag: "ToolCallStart", id: call.id, name: call.name })
+    }
+    if (call.given < call.arguments.length) {
+      out.push({ _tag: "ToolCallDelta", id: call.id, arguments: call.arguments.slice(call.given) })
+      call.given = call.arguments.length
+    }
+  }
+
+  /** The whole calls, in the order in which they began; `undefined` when one of them never got a name. */
+  whole(): ReadonlyArray<ToolCallPart> | undefined {
+    if (this.calls.some((call) => call.name === "")) return undefined
+    return this.calls.map((call) => ({
+      _tag: "ToolCall",
+      id: call.id,
+      name: call.name,
+      arguments: wholeArguments(call.arguments)
+    }))
+  }
+
+  private find(piece: Piece, answerId: string): Call {
+    const id = filled(piece.id)
+    const name = filled(piece.name)
+    const index = typeof piece.index === "number" ? piece.index : undefined
+    const open = index !== undefined
+      ? this.byIndex.get(index)
+      : id !== undefined
+      ? this.calls.find((call) => call.id === id)
+      : this.calls.at(-1)
+    if (open !== undefined && !isAnother(open, id, name, index)) return open
+    const call: Call = {
+      id: id ?? `call_${answerId}_${this.calls.length}`,
+      madeId: id === undefined,
+      name: "",
+      arguments: "",
+      given: 0,
+      started: false
+    }
+    this.calls.push(call)
+    if (index !== undefined) this.byIndex.set(index, call)
+    return call
+  }
+}

@@ -1,0 +1,18 @@
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+
+const source = (file: string): string => fileURLToPath(new URL(`src/${file}`, import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^effect-llm$/, replacement: source("index.ts") },
+      { find: /^effect-llm\/node$/, replacement: source("node.ts") },
+      { find: /^effect-llm\/(policy|provider|wire|testing)$/, replacement: source("$1/index.ts") }
+    ]
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    coverage: { provider: "v8", include: ["src/**/*.ts"], exclude: ["src/**/index.ts", "src/cli/main.ts"], thresholds: { lines: 90 } }
+  }
+})
