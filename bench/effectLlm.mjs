@@ -7,29 +7,31 @@ import * as Stream from "effect/Stream"
 import { LlmClient, OpenAi } from "../dist/index.js"
 import { model, prompt } from "./payload.mjs"
 
-export const makeOver = (httpClient) => ({ baseUrl, connections }) => {
-  const runtime = ManagedRuntime.make(
-    OpenAi.layer({ apiKey: Redacted.make("key"), baseUrl, model }).pipe(Layer.provide(httpClient(connections)))
-  )
-  const complete = Effect.map(LlmClient.complete(prompt), (completion) => completion.text)
+export const makeOver =
+  (httpClient) =>
+  ({ baseUrl, connections }) => {
+    const runtime = ManagedRuntime.make(
+      OpenAi.layer({ apiKey: Redacted.make("key"), baseUrl, model }).pipe(Layer.provide(httpClient(connections)))
+    )
+    const complete = Effect.map(LlmClient.complete(prompt), (completion) => completion.text)
 
-  return {
-    complete: () => runtime.runPromise(complete),
-    many: (calls, concurrency, onText) =>
-      runtime.runPromise(
-        Effect.forEach(
-          Array.from({ length: calls }),
-          () => Effect.map(complete, onText),
-          { concurrency, discard: true }
-        )
-      ),
-    stream: (onText) =>
-      runtime.runPromise(
-        Stream.runForEachChunk(LlmClient.stream(prompt), (parts) =>
-          Effect.sync(() => {
-            for (const part of parts) if (part._tag === "TextDelta") onText(part.text)
-          }))
-      ),
-    close: () => runtime.dispose()
+    return {
+      complete: () => runtime.runPromise(complete),
+      many: (calls, concurrency, onText) =>
+        runtime.runPromise(
+          Effect.forEach(Array.from({ length: calls }), () => Effect.map(complete, onText), {
+            concurrency,
+            discard: true
+          })
+        ),
+      stream: (onText) =>
+        runtime.runPromise(
+          Stream.runForEachChunk(LlmClient.stream(prompt), (parts) =>
+            Effect.sync(() => {
+              for (const part of parts) if (part._tag === "TextDelta") onText(part.text)
+            })
+          )
+        ),
+      close: () => runtime.dispose()
+    }
   }
-}

@@ -26,21 +26,25 @@ const period = 1000
 
 // ---- Chat Completions
 
-const chatBody = Buffer.from(JSON.stringify({
-  id: "chatcmpl-D8Z5f52zQqikDBEKQMQoYcWMcWPeU",
-  object: "chat.completion",
-  created,
-  model,
-  choices: [{
-    index: 0,
-    message: { role: "assistant", content: answer, refusal: null, annotations: [] },
-    logprobs: null,
-    finish_reason: "stop"
-  }],
-  usage,
-  service_tier: "default",
-  system_fingerprint: "fp_de604bd877"
-}))
+const chatBody = Buffer.from(
+  JSON.stringify({
+    id: "chatcmpl-D8Z5f52zQqikDBEKQMQoYcWMcWPeU",
+    object: "chat.completion",
+    created,
+    model,
+    choices: [
+      {
+        index: 0,
+        message: { role: "assistant", content: answer, refusal: null, annotations: [] },
+        logprobs: null,
+        finish_reason: "stop"
+      }
+    ],
+    usage,
+    service_tier: "default",
+    system_fingerprint: "fp_de604bd877"
+  })
+)
 
 const chatChunk = (delta, finishReason = null) => ({
   id: "chatcmpl-D8Z5oo6uDh67AD85p73ksdT1KxhE0",
@@ -95,13 +99,16 @@ const response = (status, output) => ({
   tools: [],
   top_p: 1,
   truncation: "disabled",
-  usage: status !== "completed" ? null : {
-    input_tokens: 24,
-    input_tokens_details: { cached_tokens: 0 },
-    output_tokens: 76,
-    output_tokens_details: { reasoning_tokens: 0 },
-    total_tokens: 100
-  },
+  usage:
+    status !== "completed"
+      ? null
+      : {
+          input_tokens: 24,
+          input_tokens_details: { cached_tokens: 0 },
+          output_tokens: 76,
+          output_tokens_details: { reasoning_tokens: 0 },
+          total_tokens: 100
+        },
   user: null,
   metadata: {}
 })
@@ -124,15 +131,21 @@ const responses = {
   ].map(namedEvent),
   token: (text) => delta(text, 3),
   tokens: Array.from({ length: period }, (_, index) => delta(tokenAt(index), 3 + index)),
-  tail: () => [
-    { type: "response.output_text.done", sequence_number: 1003, ...place, text: answer, logprobs: [] },
-    { type: "response.output_item.done", sequence_number: 1004, output_index: 0, item: messageItem("completed", answer) },
-    {
-      type: "response.completed",
-      sequence_number: 1005,
-      response: response("completed", [messageItem("completed", answer)])
-    }
-  ].map(namedEvent)
+  tail: () =>
+    [
+      { type: "response.output_text.done", sequence_number: 1003, ...place, text: answer, logprobs: [] },
+      {
+        type: "response.output_item.done",
+        sequence_number: 1004,
+        output_index: 0,
+        item: messageItem("completed", answer)
+      },
+      {
+        type: "response.completed",
+        sequence_number: 1005,
+        response: response("completed", [messageItem("completed", answer)])
+      }
+    ].map(namedEvent)
 }
 
 const surfaces = { "chat/completions": chat, responses }
@@ -219,12 +232,18 @@ const handle = (path, body, reply) => {
   const amount = Number(amountText)
   const streaming = request.stream === true
   switch (`${behaviour} ${streaming ? "stream" : "body"}`) {
-    case "plain body": return sendBody(surface, reply)
-    case "delay body": return setTimeout(sendBody, amount, surface, reply)
-    case "hold body": return Barrier.of(amount).enter(() => sendBody(surface, reply))
-    case "chunks stream": return sendChunks(surface, request, reply, amount)
-    case "first stream": return sendFirstTokenLate(surface, request, reply, amount)
-    default: return reject(reply, 400, `${behaviour} does not go with stream: ${streaming}`)
+    case "plain body":
+      return sendBody(surface, reply)
+    case "delay body":
+      return setTimeout(sendBody, amount, surface, reply)
+    case "hold body":
+      return Barrier.of(amount).enter(() => sendBody(surface, reply))
+    case "chunks stream":
+      return sendChunks(surface, request, reply, amount)
+    case "first stream":
+      return sendFirstTokenLate(surface, request, reply, amount)
+    default:
+      return reject(reply, 400, `${behaviour} does not go with stream: ${streaming}`)
   }
 }
 

@@ -6,7 +6,10 @@ const [clientName, scenarioName, size, origin] = process.argv.slice(2)
 const scenario = scenarios[scenarioName]
 const sizes = scenario[size]
 const { make } = await import(`./clients/${clientName}.mjs`)
-const client = make({ baseUrl: `${origin}/${scenario.path(sizes)}/v1`, connections: scenario.connections })
+const open = (path, connections) => make({ baseUrl: `${origin}/${path}/v1`, connections })
+
+await scenario.prepare?.(open)
+const client = open(scenario.path(sizes), scenario.connections)
 
 const result = await scenario.run(client, sizes).then(
   (value) => ({ value }),

@@ -243,12 +243,29 @@ export const match = <Cases extends { readonly [T in Tag]: (error: Extract<LlmEr
 export const withAttempts = <E extends LlmError>(error: E, attempts: number): E =>
   error.attempts === attempts ? error : copyWith(error, { attempts })
 
+/** The same error with these texts blotted out wherever it has words: some providers echo the key they refuse. */
+export const redact = <E extends LlmError>(error: E, secrets: ReadonlyArray<string>): E => {
+  const blot = (text: string): string => secrets.reduce((words, secret) => words.replaceAll(secret, "<redacted>"), text)
+  const changes: Record<string, unknown> = {}
+  for (const key of Object.getOwnPropertyNames(error)) {
+    const value: unknown = Reflect.get(error, key)
+    const blotted = typeof value === "string" ? blot(value) : isLlmError(value) ? redact(value, secrets) : value
+    if (blotted !== value) changes[key] = blotted
+  }
+  return Object.keys(changes).length === 0 ? error : copyWith(error, changes)
+}
+
 /**
  * A copy that keeps its class and its stack. Errors are never mutated: one may be shared by all callers that waited for
  * the same call.
  */
-const copyWith = <E extends LlmError>(error: E, changes: { readonly attempts: number }): E =>
-  Object.create(Object.getPrototypeOf(error), { ...Object.getOwnPropertyDescriptors(error), attempts: { value: changes.attempts, enumerable: true, configurable: true, writable: true } })
+const copyWith = <E extends LlmError>(error: E, changes: Readonly<Record<string, unknown>>): E => {
+  const properties: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(error)
+  for (const [key, value] of Object.entries(changes)) {
+    properties[key] = { enumerable: true, ...properties[key], value }
+  }
+  return Object.create(Object.getPrototypeOf(error), properties)
+}
 
 /** The most of an answer's text that an error keeps, in bytes. */
 export const maxBodyBytes = 4096

@@ -94,7 +94,10 @@ export const make = (options: Options = {}): Effect.Effect<HttpClient.HttpClient
       }
     }
 
-    return HttpClient.makeWith(Effect.flatMap(execute), Effect.succeed)
+    return HttpClient.makeWith<never, never, HttpClientError.HttpClientError, never>(
+      (request) => Effect.flatMap(request, execute),
+      Effect.succeed
+    )
   })
 
 /** `make` with other options, as a Layer. */

@@ -23,18 +23,18 @@ export const make = ({ baseUrl, connections }) => {
     complete: () => runtime.runPromise(complete),
     many: (calls, concurrency, onText) =>
       runtime.runPromise(
-        Effect.forEach(
-          Array.from({ length: calls }),
-          () => Effect.map(complete, onText),
-          { concurrency, discard: true }
-        )
+        Effect.forEach(Array.from({ length: calls }), () => Effect.map(complete, onText), {
+          concurrency,
+          discard: true
+        })
       ),
     stream: (onText) =>
       runtime.runPromise(
         Stream.runForEachChunk(LanguageModel.streamText({ prompt }), (parts) =>
           Effect.sync(() => {
             for (const part of parts) if (part.type === "text-delta") onText(part.delta)
-          }))
+          })
+        )
       ),
     close: () => runtime.dispose()
   }

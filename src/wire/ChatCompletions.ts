@@ -3,21 +3,19 @@
  * the `Quirks`.
  */
 import * as Either from "effect/Either"
-import * as Encoding from "effect/Encoding"
 import type * as ChatRequest from "../ChatRequest.js"
 import type * as Completion from "../Completion.js"
-import type { EmbedRequest } from "../Embeddings.js"
 import { excerpt, InvalidRequest, type LlmError, MalformedResponse, UnsupportedFeature } from "../LlmError.js"
-import { ContentFiltered } from "../LlmError.js"
 import * as Prompt from "../Prompt.js"
 import type { StreamPart } from "../StreamPart.js"
-import type { Usage } from "../Usage.js"
 import * as ErrorClassification from "./ErrorClassification.js"
 import * as FinishReasons from "./FinishReasons.js"
 import * as Json from "./Json.js"
-import type { StreamAssembly } from "./StreamAssembly.js"
+import * as OpenAiEmbeddings from "./OpenAiEmbeddings.js"
+import * as OpenAiUsage from "./OpenAiUsage.js"
+import { refused, type StreamAssembly } from "./StreamAssembly.js"
 import { ToolCallAssembly } from "./ToolCallAssembly.js"
-import type { Answer, Encoded, Origin, Received, Vectors, Wire } from "./Wire.js"
+import type { Answer, Encoded, Origin, Received, Wire } from "./Wire.js"
 
 // -----------------------------------------------------------------------------
 // Quirks
@@ -245,25 +243,6 @@ const encodeChat = (quirks: Quirks): Wire["encodeChat"] => (request, origin, str
 // Answer
 // -----------------------------------------------------------------------------
 
-const readUsage = (value: unknown): Usage | undefined => {
-  const usage = Json.record(value)
-  if (usage === undefined) return undefined
-  const input = Json.record(usage.prompt_tokens_details)
-  const output = Json.record(usage.completion_tokens_details)
-  return {
-    inputTokens: Json.number(usage.prompt_tokens),
-    outputTokens: Json.number(usage.completion_tokens),
-    totalTokens: Json.number(usage.total_tokens),
-    // DeepSeek has its own name beside the usual one; Perplexity and xAI put reasoning at the top level.
-    cachedInputTokens: Json.number(input?.cached_tokens) ?? Json.number(usage.prompt_cache_hit_tokens),
-    reasoningTokens: Json.number(output?.reasoning_tokens) ?? Json.number(usage.reasoning_tokens)
-  }
-}
-
-/** The usage of an answer or a chunk: at the top, or under Groq's own key. */
-const usageOf = (json: Json.JsonRecord): Usage | undefined =>
-  readUsage(json.usage) ?? (json.x_groq === undefined ? undefined : readUsage(Json.record(json.x_groq)?.usage))
-
 /** What a message or a delta says: `content` is text or, with Mistral's reasoning models, a list of typed pieces. */
 const readContent = (
   content: unknown,
@@ -294,9 +273,6 @@ const toolCallPieces = (message: Json.JsonRecord, onPiece: (piece: Parameters<To
   }
 }
 
-const refused = (origin: Origin, requestId: string | undefined, refusal: string, usage: Usage): ContentFiltered =>
-  new ContentFiltered({ ...origin, requestId, message: `the model refused: ${refusal}`, usage })
-
 const decodeChat: Wire["decodeChat"] = (json, received) => {
   const { origin, requestId } = received
   if (ErrorClassification.isErrorPayload(json)) return Either.left(ErrorClassification.classifyPayload(origin, json, received))
@@ -315,12 +291,12 @@ const decodeChat: Wire["decodeChat"] = (json, received) => {
     )
   }
   const id = Json.string(answer.id) ?? ""
-  const usage = usageOf(answer) ?? {}
+  const usage = OpenAiUsage.read(answer) ?? {}
   let text = ""
   let reasoning = reasoningOf(message)
   readContent(message.content, (piece) => text += piece, (piece) => reasoning += piece)
   const refusal = Json.nonEmptyString(message.refusal)
-  if (refusal !== undefined && text === "") return Either.left(refused(origin, requestId, refusal, usage))
+  if (refusal !== undefined && text === "") return Either.left(refused({ ...origin, requestId }, refusal, usage))
   const assembly = new ToolCallAssembly()
   const ignored: Array<StreamPart> = []
   // Whole calls: their place in the list tells them apart, whatever index they bear.
@@ -372,24 +348,24 @@ const readEvent: Wire["readEvent"] = (event, assembly, received) => {
     return
   }
   if (chunk === undefined) return assembly.fail(malformedChunk(received, data))
-  readChunk(chunk, assembly, received)
+  readChunk(chunk, assembly)
 }
 
-const readChunk = (chunk: Json.JsonRecord, assembly: StreamAssembly, received: Received): void => {
+const readChunk = (chunk: Json.JsonRecord, assembly: StreamAssembly): void => {
   if (assembly.id === "") assembly.id = Json.string(chunk.id) ?? ""
   if (assembly.model === "") assembly.model = Json.string(chunk.model) ?? ""
-  const usage = chunk.usage === null ? undefined : usageOf(chunk)
+  const usage = chunk.usage === null ? undefined : OpenAiUsage.read(chunk)
   if (usage !== undefined) assembly.usage = usage
   // Only the first choice: `n` is not offered. Azure's first chunk has none, its last one no delta.
   const choice = Json.record(Json.array(chunk.choices)[0])
   if (choice === undefined) return
   const delta = Json.record(choice.delta)
-  if (delta !== undefined) readDelta(delta, assembly, received)
+  if (delta !== undefined) readDelta(delta, assembly)
   const reason = Json.nonEmptyString(choice.finish_reason)
   if (reason !== undefined) assembly.finishReason = reason
 }
 
-const readDelta = (delta: Json.JsonRecord, assembly: StreamAssembly, received: Received): void => {
+const readDelta = (delta: Json.JsonRecord, assembly: StreamAssembly): void => {
   const reasoning = reasoningOf(delta)
   if (reasoning !== "") assembly.reasoning(reasoning)
   const content = delta.content
@@ -398,60 +374,7 @@ const readDelta = (delta: Json.JsonRecord, assembly: StreamAssembly, received: R
     readContent(content, (text) => assembly.text(text), (text) => assembly.reasoning(text))
   }
   if (delta.tool_calls !== undefined) toolCallPieces(delta, (piece) => assembly.toolCall(piece))
-  const refusal = Json.nonEmptyString(delta.refusal)
-  if (refusal !== undefined) assembly.refuse(refusal, received)
-}
-
-// -----------------------------------------------------------------------------
-// Embeddings
-// -----------------------------------------------------------------------------
-
-const encodeEmbeddings = (request: EmbedRequest, origin: Origin): Encoded => ({
-  body: {
-    model: origin.model,
-    input: request.input,
-    dimensions: request.dimensions,
-    encoding_format: "float",
-    ...request.providerOptions
-  },
-  warnings: []
-})
-
-/** Floats as they are, or as base64 of little-endian float32, whichever the provider sends. */
-const readVector = (value: unknown): ReadonlyArray<number> | undefined => {
-  if (Array.isArray(value)) return value.every((n) => typeof n === "number") ? value : undefined
-  const bytes = typeof value === "string" ? Either.getOrUndefined(Encoding.decodeBase64(value)) : undefined
-  if (bytes === undefined || bytes.length % 4 !== 0) return undefined
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return Array.from({ length: bytes.length / 4 }, (_, index) => view.getFloat32(index * 4, true))
-}
-
-const decodeEmbeddings = (json: unknown, received: Received): Either.Either<Vectors, LlmError> => {
-  const { origin, requestId } = received
-  if (ErrorClassification.isErrorPayload(json)) return Either.left(ErrorClassification.classifyPayload(origin, json, received))
-  const answer = Json.record(json)
-  const items = Json.array(answer?.data).map(Json.record)
-  // Each says which text it belongs to; the order is not promised.
-  const sorted = items.map((item, place) => ({ index: Json.number(item?.index) ?? place, vector: readVector(item?.embedding) }))
-    .sort((a, b) => a.index - b.index)
-  const vectors: Array<ReadonlyArray<number>> = []
-  for (const { vector } of sorted) if (vector !== undefined) vectors.push(vector)
-  if (items.length === 0 || vectors.length !== items.length) {
-    return Either.left(
-      new MalformedResponse({
-        ...origin,
-        requestId,
-        status: 200,
-        message: "the answer has no data[].embedding",
-        body: excerpt(JSON.stringify(json) ?? "")
-      })
-    )
-  }
-  return Either.right({
-    vectors,
-    model: Json.nonEmptyString(answer?.model) ?? origin.model,
-    usage: readUsage(answer?.usage) ?? {}
-  })
+  assembly.refusal += Json.string(delta.refusal) ?? ""
 }
 
 // -----------------------------------------------------------------------------
@@ -463,5 +386,5 @@ export const make = (quirks: Quirks): Wire => ({
   encodeChat: encodeChat(quirks),
   decodeChat,
   readEvent,
-  embeddings: { maxInputs: quirks.maxEmbeddingInputs, encode: encodeEmbeddings, decode: decodeEmbeddings }
+  embeddings: OpenAiEmbeddings.make(quirks.maxEmbeddingInputs)
 })

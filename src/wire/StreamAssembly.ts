@@ -5,7 +5,7 @@
 import * as Chunk from "effect/Chunk"
 import type * as Duration from "effect/Duration"
 import type { FinishReason, Warning } from "../Completion.js"
-import { type LlmError, MalformedResponse, StreamInterrupted } from "../LlmError.js"
+import { ContentFiltered, type LlmError, MalformedResponse, type StreamCause, StreamInterrupted } from "../LlmError.js"
 import type { StreamPart } from "../StreamPart.js"
 import { Given } from "../StreamPart.js"
 import type { Usage } from "../Usage.js"
@@ -19,6 +19,13 @@ export interface Options {
   readonly warnings: ReadonlyArray<Warning>
 }
 
+/** A model that declines has given no answer: that is a failure, whatever the status says. */
+export const refused = (
+  from: { readonly provider: string; readonly model: string; readonly requestId: string | undefined },
+  refusal: string,
+  usage: Usage
+): ContentFiltered => new ContentFiltered({ ...from, message: `the model refused: ${refusal}`, usage })
+
 export class StreamAssembly {
   /** What the provider calls its answer and its model; the first that is not empty counts. */
   id = ""
@@ -27,6 +34,8 @@ export class StreamAssembly {
   usage: Usage = {}
   /** The provider's own word; its arrival makes the answer whole. */
   finishReason: string | undefined
+  /** The model's own words where it declines to answer. */
+  refusal = ""
   /** The end marker has come: nothing behind it is read. */
   done = false
   failure: LlmError | undefined
@@ -76,10 +85,13 @@ export class StreamAssembly {
   end(latency: Duration.Duration): Chunk.Chunk<StreamPart> | LlmError {
     const { provider, model, requestId, warnings } = this.options
     if (this.failure !== undefined) return this.seen(this.failure)
-    if (this.finishReason === undefined && (!this.done || !this.given.visible)) {
+    if (this.finishReason === undefined && (!this.done || !this.hasAnswer)) {
       return this.done
         ? new MalformedResponse({ provider, model, requestId, message: "the stream ended without an answer in it" })
         : this.interrupted("the stream ended before the answer was whole")
+    }
+    if (this.refusal !== "" && !this.given.visible) {
+      return refused({ provider, model, requestId }, this.refusal, this.usage)
     }
     const calls = this.calls.whole()
     if (calls === undefined) {
@@ -104,9 +116,13 @@ export class StreamAssembly {
     ])
   }
 
-  interrupted(message: string): StreamInterrupted {
+  private get hasAnswer(): boolean {
+    return this.given.visible || this.refusal !== ""
+  }
+
+  interrupted(message: string, cause?: StreamCause): StreamInterrupted {
     const { provider, model, requestId } = this.options
-    return new StreamInterrupted({ provider, model, requestId, message, text: this.given.text, usage: this.usage })
+    return new StreamInterrupted({ provider, model, requestId, message, text: this.given.text, usage: this.usage, cause })
   }
 
   private reason(): FinishReason | LlmError {

@@ -223,7 +223,7 @@ export const random = (options: {
     }
     let left = choose.next()
     for (const [name, rate] of rates) {
-      left -= rate
+      left -= rate ?? 0
       if (left < 0) return isNamed(name) ? drawn[name](draw) : status(Number(name))
     }
     return none

@@ -70,10 +70,14 @@ export const ofWhole = (plan: Whole, fault: Fault, pace: Pace, wire: Wire): Scri
   }
 }
 
-/** An answer as a stream of events. The prompt is billed at once, each token as it goes out. */
+/**
+ * An answer as a stream of events. The prompt is billed at once, and with it what the model thinks before it speaks;
+ * each token as it goes out.
+ */
 export const ofEvents = (plan: Events, fault: Fault, pace: Pace, wire: Wire): Script => {
   const first = pace.firstToken + (fault._tag === "SlowFirstToken" ? Duration.toMillis(fault.delay) : 0)
   const due = (index: number): number => first + pace.perToken * index
+  const thought = plan.outputTokens - plan.tokens.reduce((sum, frame) => sum + frame.tokens, 0)
   const last = due(Math.max(0, plan.tokens.length - 1))
 
   const opening = plan.opening.map((text): Step => ({ text, tokens: 0, due: 0 }))
@@ -87,7 +91,7 @@ export const ofEvents = (plan: Events, fault: Fault, pace: Pace, wire: Wire): Sc
     wait: fault._tag === "SlowHeaders" ? Duration.toMillis(fault.delay) : 0,
     contentType: "text/event-stream; charset=utf-8",
     contentLength: undefined,
-    bill: { inputTokens: plan.inputTokens, outputTokens: 0 },
+    bill: { inputTokens: plan.inputTokens, outputTokens: thought },
     steps,
     ending,
     whole: spares(fault)

@@ -1,0 +1,32 @@
+// The rows of the table: one file in clients/ each.
+// `packages`: whose versions the report names; `from`: whose node_modules must be there, "bench" or "root";
+// `rounds`: fewer rounds in scenarios where one takes this client most of a minute.
+export const clientList = {
+  raw: { title: "raw: undici Pool.request + JSON.parse", packages: ["undici"], from: "root" },
+  fetch: { title: "global fetch + JSON.parse", packages: [], from: "root" },
+  "effect-llm": {
+    title: "effect-llm over its own HttpClient",
+    packages: ["effect", "@effect/platform", "undici"],
+    from: "root",
+    built: true
+  },
+  "effect-llm-platform": {
+    title: "effect-llm over NodeHttpClient undici",
+    packages: ["effect", "@effect/platform", "@effect/platform-node", "undici"],
+    from: "root",
+    built: true
+  },
+  openai: { title: "openai", packages: ["openai"], from: "bench" },
+  ai: { title: "ai with @ai-sdk/openai", packages: ["ai", "@ai-sdk/openai"], from: "bench" },
+  langchain: {
+    title: "@langchain/openai",
+    packages: ["@langchain/openai", "@langchain/core"],
+    from: "bench"
+  },
+  "effect-ai": {
+    title: "@effect/ai-openai over NodeHttpClient undici",
+    packages: ["@effect/ai", "@effect/ai-openai"],
+    from: "bench",
+    rounds: { "stream-1": 1, "stream-200": 1 }
+  }
+}

@@ -1,0 +1,33 @@
+// What effect-llm promises. A figure is undefined when its cells were not part of the run.
+import { effectModules, packageAlone } from "./importCost.mjs"
+
+const ratio = (scenario, client, other) => (results) => results.ratio(scenario, client, other)
+const above = (scenario) => (results) => results.difference(scenario, packageAlone, effectModules)
+
+const targets = [
+  { text: "CPU per call, 64 at once, own HttpClient, × raw", most: 3.5, figure: ratio("call-64", "effect-llm", "raw") },
+  {
+    text: "CPU per call, 64 at once, NodeHttpClient undici, × openai",
+    most: 0.55,
+    figure: ratio("call-64", "effect-llm-platform", "openai")
+  },
+  { text: "CPU per chunk, 1 stream, × raw", most: 2, figure: ratio("stream-1", "effect-llm", "raw") },
+  { text: "CPU per chunk, 200 streams, × raw", most: 2, figure: ratio("stream-200", "effect-llm", "raw") },
+  { text: "CPU per chunk, 1 stream, × openai", below: 1, figure: ratio("stream-1", "effect-llm", "openai") },
+  { text: "CPU per chunk, 200 streams, × openai", below: 1, figure: ratio("stream-200", "effect-llm", "openai") },
+  { text: "batch, wall time × raw", most: 1.15, figure: ratio("batch", "effect-llm", "raw") },
+  { text: "import, ms above the modules of effect that it needs", most: 60, figure: above("import") },
+  { text: "import, MB above the modules of effect that it needs", most: 10, figure: above("import-memory") }
+]
+
+const verdict = ({ most, below }, figure) => {
+  if (figure === undefined) return "not measured"
+  return (below === undefined ? figure <= most : figure < below) ? "pass" : "FAIL"
+}
+
+export const judge = (results) =>
+  targets.map((target) => {
+    const figure = target.figure(results)
+    const limit = target.below === undefined ? `at most ${target.most}` : `below ${target.below}`
+    return { text: target.text, limit, figure, verdict: verdict(target, figure) }
+  })

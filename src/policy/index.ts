@@ -1,0 +1,2 @@
+export * as Policy from "./Policy.js"
+export * as RetryPolicy from "./RetryPolicy.js"

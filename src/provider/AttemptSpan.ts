@@ -1,0 +1,98 @@
+/**
+ * One span per attempt, in OpenTelemetry's GenAI names, for whoever has a tracer: without one, none is made (a span that
+ * nobody exports costs as much as the rest of a call). Prompts and answers are never in it.
+ */
+import type * as Chunk from "effect/Chunk"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import type { LlmError } from "../LlmError.js"
+import type { Finish, StreamPart } from "../StreamPart.js"
+import type { Usage } from "../Usage.js"
+import type { Origin } from "../wire/Wire.js"
+
+/** The tracer that everyone has who asked for none. */
+const builtIn = Context.get(DefaultServices.liveServices, Tracer.Tracer)
+
+const isTraced: Effect.Effect<boolean> = Effect.map(Effect.tracer, (tracer) => tracer !== builtIn)
+
+const spanName = (operation: string, origin: Origin): string => `${operation} ${origin.model}`
+
+const spanOptions = (operation: string, origin: Origin): Tracer.SpanOptions => ({
+  kind: "client",
+  captureStackTrace: false,
+  attributes: {
+    "gen_ai.operation.name": operation,
+    "gen_ai.provider.name": origin.provider,
+    "gen_ai.request.model": origin.model
+  }
+})
+
+/** What a span says of an answer. */
+interface Answer {
+  readonly model: string
+  readonly usage: Usage
+  readonly id?: string
+  readonly finishReason?: { readonly unified: string }
+}
+
+const annotate = (span: Tracer.Span, answer: Answer): void => {
+  span.attribute("gen_ai.response.model", answer.model)
+  if (answer.id !== undefined) span.attribute("gen_ai.response.id", answer.id)
+  if (answer.finishReason !== undefined) span.attribute("gen_ai.response.finish_reasons", [answer.finishReason.unified])
+  if (answer.usage.inputTokens !== undefined) span.attribute("gen_ai.usage.input_tokens", answer.usage.inputTokens)
+  if (answer.usage.outputTokens !== undefined) span.attribute("gen_ai.usage.output_tokens", answer.usage.outputTokens)
+}
+
+const annotateError = (span: Tracer.Span, error: LlmError): void => {
+  span.attribute("error.type", error._tag)
+  if (error.status !== undefined) span.attribute("http.response.status_code", error.status)
+}
+
+/** Runs one attempt of a call in its span. */
+export const traced = <A extends Answer, R>(
+  operation: string,
+  origin: Origin,
+  attempt: Effect.Effect<A, LlmError, R>
+): Effect.Effect<A, LlmError, R> =>
+  Effect.flatMap(isTraced, (on) =>
+    on
+      ? Effect.useSpan(spanName(operation, origin), spanOptions(operation, origin), (span) =>
+        attempt.pipe(
+          Effect.tap((answer) => Effect.sync(() => annotate(span, answer))),
+          Effect.tapError((error) => Effect.sync(() => annotateError(span, error))),
+          Effect.withParentSpan(span)
+        ))
+      : attempt)
+
+/** What a stream tells its span. */
+export interface StreamSpan {
+  readonly finished: (parts: Chunk.Chunk<StreamPart>) => void
+  readonly failed: (error: LlmError) => void
+}
+
+const noSpan: StreamSpan = { finished: () => {}, failed: () => {} }
+
+/** Opens one attempt of a stream in a span that lasts as long as the stream's scope. */
+export const tracedScoped = <A, R>(
+  operation: string,
+  origin: Origin,
+  attempt: (span: StreamSpan) => Effect.Effect<A, LlmError, R>
+): Effect.Effect<A, LlmError, R | Scope.Scope> =>
+  Effect.flatMap(isTraced, (on) =>
+    on
+      ? Effect.flatMap(Effect.makeSpanScoped(spanName(operation, origin), spanOptions(operation, origin)), (span) =>
+        Effect.tapError(
+          attempt({
+            finished: (parts) => {
+              for (const part of parts) if (part._tag === "Finish") annotate(span, answerOf(part))
+            },
+            failed: (error) => annotateError(span, error)
+          }),
+          (error) => Effect.sync(() => annotateError(span, error))
+        ))
+      : attempt(noSpan))
+
+const answerOf = ({ finishReason, id, model, usage }: Finish): Answer => ({ finishReason, id, model, usage })

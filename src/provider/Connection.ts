@@ -1,0 +1,46 @@
+/**
+ * What a broken or impossible connection becomes. The platform's errors hold the whole request, headers and key included:
+ * only their words go on.
+ */
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import { ConnectionFailed, InvalidRequest, type LlmError } from "../LlmError.js"
+import { isRecord } from "../wire/Json.js"
+import type { Origin } from "../wire/Wire.js"
+
+/** No answer came: the request could not be made, or there was no connection. */
+export const notAnswered = (origin: Origin, error: HttpClientError.HttpClientError): LlmError => {
+  if (error._tag === "ResponseError") return broken(origin, error)
+  if (error.reason === "Transport") {
+    return new ConnectionFailed({ ...origin, message: `no connection to ${hostOf(error.request.url)}: ${wordsOf(error.cause)}` })
+  }
+  return new InvalidRequest({
+    ...origin,
+    attempts: 0,
+    param: error.reason === "InvalidUrl" ? "baseUrl" : "body",
+    message: `the request could not be made (${error.reason}): ${wordsOf(error.cause)}`
+  })
+}
+
+/** The answer began, but did not end. */
+export const broken = (origin: Origin, error: HttpClientError.ResponseError): ConnectionFailed =>
+  new ConnectionFailed({
+    ...origin,
+    message: `the connection to ${hostOf(error.request.url)} broke before the answer was whole: ${wordsOf(error.cause)}`
+  })
+
+/** Scheme, host and port: a URL may hold a user and a password. */
+const hostOf = (url: string): string => /^[a-z]+:\/\/(?:[^/@]*@)?([^/?#]+)/i.exec(url)?.[1] ?? "the provider"
+
+/** The words of an error and of what caused it ("fetch failed" says nothing, "connect ECONNREFUSED" behind it does). */
+const wordsOf = (cause: unknown, depth = 0): string => {
+  if (!isRecord(cause) && !(cause instanceof Error)) return cause === undefined ? "unknown" : String(cause)
+  const { message, code, cause: inner } = fieldsOf(cause)
+  const own = message === "" ? code : code === "" || message.includes(code) ? message : `${message} (${code})`
+  return inner === undefined || depth > 3 ? own || "unknown" : `${own}: ${wordsOf(inner, depth + 1)}`
+}
+
+const fieldsOf = (cause: object): { readonly message: string; readonly code: string; readonly cause: unknown } => ({
+  message: "message" in cause ? String(cause.message) : "",
+  code: "code" in cause ? String(cause.code) : "",
+  cause: "cause" in cause ? cause.cause : undefined
+})

@@ -1,0 +1,118 @@
+/**
+ * OpenAI, and whatever stands at another base URL and behaves exactly like it.
+ */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type * as ChatRequest from "../ChatRequest.js"
+import { LlmClient, type Service } from "../LlmClient.js"
+import * as ChatCompletions from "../wire/ChatCompletions.js"
+import * as HttpProvider from "./HttpProvider.js"
+import * as Settings from "./Settings.js"
+
+/**
+ * - `model`: for requests that name none
+ * - `baseUrl`: default `https://api.openai.com/v1`
+ * - `organization`, `project`: sent as `OpenAI-Organization` and `OpenAI-Project`
+ * - `headers`: sent with every request
+ * - `defaults`: settings for every request that has none of its own
+ */
+export interface Options {
+  readonly apiKey: Redacted.Redacted
+  readonly model: string
+  readonly baseUrl?: string | undefined
+  readonly organization?: string | undefined
+  readonly project?: string | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly defaults?: ChatRequest.Settings | undefined
+}
+
+// --- Endpoint ----------------------------------------------------------------
+
+const defaultBaseUrl = "https://api.openai.com/v1"
+
+const paths = { chat: "/chat/completions", stream: "/chat/completions", embed: "/embeddings" } as const
+
+// --- Quirks ------------------------------------------------------------------
+
+/** The o-series and gpt-5 refuse `max_tokens` and sampling settings; gpt-5-chat is no reasoning model. */
+const isReasoningModel = (model: string): boolean => /^(?:ft:)?(?:o[1-9](?:-|:|$)|gpt-5(?!-chat))/.test(model)
+
+const wire = ChatCompletions.make({
+  maxTokensField: (model) => isReasoningModel(model) ? "max_completion_tokens" : "max_tokens",
+  isReasoningModel,
+  asksForUsage: true,
+  maxEmbeddingInputs: 2048
+})
+
+// --- Client and layers -------------------------------------------------------
+
+const names = { apiKey: "apiKey", baseUrl: "baseUrl", organization: "organization", project: "project", model: "model" }
+
+const variables: typeof names = {
+  apiKey: "OPENAI_API_KEY",
+  baseUrl: "OPENAI_BASE_URL",
+  organization: "OPENAI_ORGANIZATION",
+  project: "OPENAI_PROJECT",
+  model: "OPENAI_MODEL"
+}
+
+const makeNamed = (
+  options: Options,
+  named: typeof names
+): Effect.Effect<Service, ConfigError.ConfigError, HttpClient.HttpClient> =>
+  Effect.gen(function*() {
+    const apiKey = yield* Settings.key(named.apiKey, options.apiKey)
+    const baseUrl = yield* Settings.baseUrl(named.baseUrl, options.baseUrl ?? defaultBaseUrl)
+    const model = yield* Settings.name(named.model, options.model)
+    const headers: Record<string, string> = { ...options.headers, authorization: `Bearer ${Redacted.value(apiKey)}` }
+    if (options.organization !== undefined) {
+      headers["openai-organization"] = yield* Settings.name(named.organization, options.organization)
+    }
+    if (options.project !== undefined) headers["openai-project"] = yield* Settings.name(named.project, options.project)
+    return yield* HttpProvider.make({
+      provider: "openai",
+      model,
+      wire,
+      url: (operation) => baseUrl + paths[operation],
+      headers,
+      secrets: [apiKey],
+      defaults: options.defaults
+    })
+  })
+
+/** A client from options. Fails with a `ConfigError` that names the wrong one. */
+export const make = (options: Options): Effect.Effect<Service, ConfigError.ConfigError, HttpClient.HttpClient> =>
+  makeNamed(options, names)
+
+/** `LlmClient` from options. Fails with a `ConfigError` that names the wrong one. */
+export const layer = (options: Options): Layer.Layer<LlmClient, ConfigError.ConfigError, HttpClient.HttpClient> =>
+  Layer.effect(LlmClient, make(options))
+
+/**
+ * `LlmClient` from configuration: `OPENAI_API_KEY`, `OPENAI_MODEL`, and where they are set `OPENAI_BASE_URL`,
+ * `OPENAI_ORGANIZATION` and `OPENAI_PROJECT`. Options given here stand before the configuration's. Fails with a
+ * `ConfigError` that names the missing or malformed variable.
+ */
+export const layerConfig = (
+  options: Partial<Options> = {}
+): Layer.Layer<LlmClient, ConfigError.ConfigError, HttpClient.HttpClient> =>
+  Layer.effect(
+    LlmClient,
+    Effect.gen(function*() {
+      const optional = (given: string | undefined, variable: string): Config.Config<string | undefined> =>
+        given === undefined ? Config.map(Config.option(Config.string(variable)), Option.getOrUndefined) : Config.succeed(given)
+      return yield* makeNamed({
+        ...options,
+        apiKey: options.apiKey ?? (yield* Config.redacted(variables.apiKey)),
+        model: options.model ?? (yield* Config.string(variables.model)),
+        baseUrl: yield* optional(options.baseUrl, variables.baseUrl),
+        organization: yield* optional(options.organization, variables.organization),
+        project: yield* optional(options.project, variables.project)
+      }, variables)
+    })
+  )

@@ -1,0 +1,2 @@
+export * as HttpProvider from "./HttpProvider.js"
+export * as OpenAi from "./OpenAi.js"

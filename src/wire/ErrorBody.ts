@@ -1,0 +1,250 @@
+/**
+ * Reads the body of an error, in whichever shape it comes: `{"error":{…}}`, `{"error":"text"}`, `{"message"}`,
+ * `{"detail"}`, an array of these, one of these as text inside another (gateways wrap their upstream's answer), a
+ * frame of Server-Sent Events, HTML, or nothing. No body is too strange: reading never fails.
+ */
+import type { ContentCategory } from "../LlmError.js"
+import * as Json from "./Json.js"
+
+export interface ErrorBody {
+  /** The provider's own words. */
+  readonly message: string | undefined
+  /** All that names the kind of fault, the most telling first. */
+  readonly words: ReadonlyArray<string>
+  /** The word that the provider calls the fault's code, or what comes nearest to it. */
+  readonly code: string | undefined
+  /** The setting at fault. */
+  readonly param: string | undefined
+  /** The HTTP status that the body names, 400 to 599. */
+  readonly status: number | undefined
+  readonly requestId: string | undefined
+  readonly categories: ReadonlyArray<ContentCategory>
+}
+
+/** What a body without any JSON says. */
+export const none: ErrorBody = {
+  message: undefined,
+  words: [],
+  code: undefined,
+  param: undefined,
+  status: undefined,
+  requestId: undefined,
+  categories: []
+}
+
+/** How deep a body is looked into: a hostile one is nested deeper than the stack. */
+const maxDepth = 4
+
+/** How many entries of a list are looked at. */
+const maxEntries = 32
+
+const maxWord = 100
+
+const records = (value: unknown): ReadonlyArray<Json.JsonRecord> =>
+  Json.array(value).slice(0, maxEntries).filter(Json.isRecord)
+
+const strings = (...values: ReadonlyArray<unknown>): ReadonlyArray<string> =>
+  values.flatMap((value) => Json.nonEmptyString(value) ?? [])
+
+const firstString = (...values: ReadonlyArray<unknown>): string | undefined => strings(...values)[0]
+
+// -----------------------------------------------------------------------------
+// From text to JSON
+// -----------------------------------------------------------------------------
+
+const firstData = /^data:(.{1,100000})$/m
+
+/** The JSON value of a body, or of its first event where it is a stream. */
+export const parse = (body: string): unknown => {
+  const text = body.trimStart()
+  const isEvents = text.startsWith("data:") || text.startsWith("event:") || text.startsWith(":")
+  return Json.parse(isEvents ? firstData.exec(text)?.[1] ?? "" : text)
+}
+
+const title = /<title[^>]{0,200}>([^<]{0,300})/i
+
+/** What a body that is no JSON tells a reader: a page's title, or the text itself. */
+export const textOf = (body: string): string | undefined => {
+  const text = body.trim()
+  if (!text.startsWith("<")) return text === "" ? undefined : text
+  return title.exec(text)?.[1]?.replace(/\s+/g, " ").trim()
+}
+
+// -----------------------------------------------------------------------------
+// Is it an error at all?
+// -----------------------------------------------------------------------------
+
+const isFilled = (error: unknown): boolean =>
+  Json.isRecord(error) ? Object.keys(error).length > 0 : Array.isArray(error) ? error.length > 0 : error === true ||
+    Json.nonEmptyString(error) !== undefined
+
+const isErrorStatus = (code: unknown): code is number => typeof code === "number" && code >= 400 && code <= 599
+
+const isErrorRecord = (value: Json.JsonRecord): boolean =>
+  value["type"] === "error" ||
+  value["type"] === "response.failed" ||
+  value["object"] === "error" ||
+  isFilled(value["error"]) ||
+  // Gemini sends the inside of an error bare; gateways in Zhipu's manner say `success: false`.
+  (isErrorStatus(value["code"]) && firstString(value["message"]) !== undefined) ||
+  (value["success"] === false && firstString(value["msg"], value["message"]) !== undefined)
+
+/** Whether a JSON value is an error, as providers send it where an answer is due; `error: null` is none. */
+export const isError = (value: unknown): boolean =>
+  Json.isRecord(value)
+    ? isErrorRecord(value)
+    : records(value).some(isErrorRecord)
+
+// -----------------------------------------------------------------------------
+// The parts of an error
+// -----------------------------------------------------------------------------
+
+/** A list may begin with parts of the answer. */
+const outerOf = (value: unknown): Json.JsonRecord =>
+  Json.record(value) ?? records(value).find(isErrorRecord) ?? records(value)[0] ?? {}
+
+/** The record that tells about the fault: the body itself, or what stands in it under `error`, `errors` or `response`. */
+const innerOf = (outer: Json.JsonRecord): Json.JsonRecord => {
+  const error = Json.record(outer["error"]) ?? Json.record(Json.record(outer["response"])?.["error"]) ??
+    records(outer["errors"])[0] ?? outer
+  return Json.record(error["error"]) ?? error
+}
+
+/** The entries of Google's `error.details`. */
+export const details = (value: unknown): ReadonlyArray<Json.JsonRecord> => records(innerOf(outerOf(value))["details"])
+
+/** FastAPI and its like send lists of complaints where others send a text. */
+const textIn = (value: unknown, depth = 0): string | undefined => {
+  if (depth > maxDepth) return undefined
+  if (Array.isArray(value)) {
+    const texts = value.slice(0, 3).flatMap((entry: unknown) => textIn(entry, depth + 1) ?? [])
+    return texts.length === 0 ? undefined : texts.join("; ")
+  }
+  const inside = Json.record(value)
+  if (inside === undefined) return Json.nonEmptyString(value)
+  return textIn(inside["message"] ?? inside["msg"] ?? inside["detail"] ?? inside["error"], depth + 1)
+}
+
+const messageOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): string | undefined =>
+  [
+    inner["message"],
+    inner["msg"],
+    inner["detail"],
+    outer["message"],
+    outer["msg"],
+    outer["detail"],
+    outer["error"],
+    outer["errors"]
+  ]
+    .map((value) => textIn(value))
+    .find((text) => text !== undefined)
+
+/** Azure has called the same thing by two names. */
+const deeper = (inner: Json.JsonRecord): Json.JsonRecord | undefined =>
+  Json.record(inner["innererror"]) ?? Json.record(inner["inner_error"])
+
+/**
+ * A code may be a number. It counts as a word only where nothing else names the fault: that is Zhipu's manner, and
+ * Mistral's numbers mean other things.
+ */
+const isWord = (inner: Json.JsonRecord, outer: Json.JsonRecord) => (word: string): boolean =>
+  word !== "error" && word.length <= maxWord &&
+  (!/^\d+$/.test(word) || (firstString(inner["type"]) === undefined && (inner !== outer || outer["success"] === false)))
+
+const wordOf = (code: unknown): string | undefined => typeof code === "number" ? String(code) : firstString(code)
+
+const wordsOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): ReadonlyArray<string> =>
+  strings(
+    wordOf(inner["code"]),
+    ...details(outer).map((detail) => detail["reason"]),
+    deeper(inner)?.["code"],
+    inner["status"],
+    inner["type"],
+    inner["error_type"],
+    wordOf(outer["code"]),
+    outer["error_type"],
+    outer["type"]
+  ).filter(isWord(inner, outer))
+
+const statusOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): number | undefined =>
+  [inner["code"], inner["status"], inner["status_code"], outer["code"], outer["status"], outer["status_code"]]
+    .map((value) => typeof value === "string" && /^[45]\d\d$/.test(value) ? Number(value) : value)
+    .find(isErrorStatus)
+
+const paramOf = (inner: Json.JsonRecord): string | undefined => {
+  const violation = records(inner["details"]).flatMap((detail) => records(detail["fieldViolations"]))[0]
+  const place = records(inner["detail"])[0]?.["loc"]
+  return firstString(
+    inner["param"],
+    violation?.["field"],
+    Array.isArray(place) ? place.slice(0, maxEntries).filter((step) => typeof step !== "object").join(".") : undefined
+  )
+}
+
+// -----------------------------------------------------------------------------
+// Content filters
+// -----------------------------------------------------------------------------
+
+/** Azure: `{"hate":{"filtered":true,"severity":"high"},"jailbreak":{"filtered":true,"detected":true}}`. */
+const azureCategories = (results: unknown): ReadonlyArray<ContentCategory> =>
+  Object.entries(Json.record(results) ?? {}).slice(0, maxEntries).flatMap(([name, result]) => {
+    const found = Json.record(result)
+    const filtered = found?.["filtered"] ?? found?.["detected"]
+    if (typeof filtered !== "boolean") return []
+    const severity = Json.nonEmptyString(found?.["severity"])
+    return [severity === undefined ? { name, filtered } : { name, filtered, severity }]
+  })
+
+const categoriesOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): ReadonlyArray<ContentCategory> => {
+  const holders = [
+    deeper(inner),
+    inner,
+    outer,
+    ...records(inner["content_filters"]),
+    ...records(outer["prompt_filter_results"]),
+    ...records(outer["choices"])
+  ]
+  const azure = holders.flatMap((holder) =>
+    azureCategories(holder?.["content_filter_result"] ?? holder?.["content_filter_results"])
+  )
+  // Zhipu: who wrote what was found, and how grave it is, 0 being the gravest.
+  const zhipu = records(outer["contentFilter"]).flatMap((found) =>
+    strings(found["role"]).map((name) => ({ name, filtered: true, severity: `level ${String(Json.number(found["level"]))}` }))
+  )
+  const openRouter = strings(...Json.array(Json.record(inner["metadata"])?.["reasons"]).slice(0, maxEntries))
+    .map((name) => ({ name, filtered: true }))
+  return [...azure, ...zhipu, ...openRouter]
+}
+
+// -----------------------------------------------------------------------------
+// The whole
+// -----------------------------------------------------------------------------
+
+/** An error as text inside an error: OpenRouter puts its upstream's under `metadata.raw`, gateways into `message`. */
+const wrapped = (inner: Json.JsonRecord, depth: number): ErrorBody | undefined => {
+  const text = firstString(Json.record(inner["metadata"])?.["raw"], inner["message"])?.trimStart()
+  if (depth >= maxDepth || text === undefined || !/^[[{]/.test(text)) return undefined
+  const value = Json.parse(text)
+  return isError(value) ? readAt(value, depth + 1) : undefined
+}
+
+const readAt = (value: unknown, depth: number): ErrorBody => {
+  const outer = outerOf(value)
+  const inner = innerOf(outer)
+  const upstream = wrapped(inner, depth) ?? none
+  const words = wordsOf(outer, inner)
+  return {
+    message: upstream.message ?? messageOf(outer, inner),
+    words: [...upstream.words, ...words],
+    // A code that only repeats the HTTP status says less than any other word.
+    code: upstream.code ?? [...strings(wordOf(inner["code"])), ...words].find((word) => !/^[45]\d\d$/.test(word)) ??
+      wordOf(inner["code"]),
+    param: upstream.param ?? paramOf(inner) ?? paramOf(outer),
+    status: statusOf(outer, inner) ?? upstream.status,
+    requestId: firstString(outer["request_id"], inner["request_id"]) ?? upstream.requestId,
+    categories: [...upstream.categories, ...categoriesOf(outer, inner)]
+  }
+}
+
+/** Reads the JSON of a body; any value will do. */
+export const read = (value: unknown): ErrorBody => readAt(value, 0)
