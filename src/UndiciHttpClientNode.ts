@@ -15,6 +15,7 @@ import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
 import { FormData as UndiciFormData, Pool } from "undici"
 import type { Dispatcher } from "undici"
+import { makeConnector } from "./UndiciConnectorNode.js"
 import { UndiciResponse } from "./UndiciResponseNode.js"
 import type { Limits } from "./UndiciResponseNode.js"
 
@@ -156,7 +157,7 @@ const makePools = (options: Options): Effect.Effect<(origin: string) => Dispatch
     const pools = new Map<string, Pool>()
     const settings: Pool.Options = {
       connections: options.connections ?? null,
-      connectTimeout: Duration.toMillis(options.connectTimeout ?? "10 seconds"),
+      connect: makeConnector(Duration.toMillis(options.connectTimeout ?? "10 seconds")),
       keepAliveTimeout: Duration.toMillis(options.keepAliveTimeout ?? "4 seconds")
     }
     let isOpen = true

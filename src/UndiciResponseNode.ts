@@ -14,6 +14,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Dispatcher } from "undici"
+import { ConnectionReset } from "./UndiciConnectorNode.js"
 
 /** What all responses of one client share. */
 export interface Limits {
@@ -101,8 +102,9 @@ export class UndiciResponse
     this.ring()
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController | undefined, cause: unknown): void {
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: unknown): void {
     if (this.ended) return
+    const cause = error instanceof ConnectionReset ? error.cause : error
     this.ended = true
     this.failure = cause ?? new Error("the connection failed")
     const answer = this.answer

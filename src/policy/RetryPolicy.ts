@@ -38,41 +38,6 @@ export interface Options {
   readonly beyondCap?: "fail" | "wait"
 }
 
-const spread = (delay: number, jitter: Jitter): Effect.Effect<number> => {
-  if (jitter === "none") return Effect.succeed(delay)
-  if (jitter === "full") return Random.nextRange(0, delay)
-  if (jitter === "equal") return Random.nextRange(delay / 2, delay)
-  return Effect.map(Random.nextRange(0, Duration.toMillis(jitter.plus)), (more) => delay + more)
-}
-
-const build = (delays: Schedule.Schedule<unknown, unknown>, options: Options): RetryPolicy => {
-  const cap = Duration.toMillis(options.cap ?? "60 seconds")
-  return delays.pipe(
-    Schedule.modifyDelayEffect((_, delay) =>
-      Effect.map(spread(Math.min(Duration.toMillis(delay), cap), options.jitter ?? "full"), (millis) =>
-        Duration.millis(Math.min(millis, cap)))
-    ),
-    retryableOnly,
-    honorRetryAfter({ cap, beyondCap: options.beyondCap ?? "fail" }),
-    Schedule.intersect(Schedule.recurs(options.retries ?? 5))
-  )
-}
-
-/** Delays of `base` × `factor` ^ (retry - 1). Defaults: 500 milliseconds, factor 2, and those of `Options`. */
-export const exponential = (
-  options: Options & { readonly base?: Duration.DurationInput; readonly factor?: number } = {}
-): RetryPolicy => build(Schedule.exponential(options.base ?? "500 millis", options.factor ?? 2), options)
-
-/** Delays of `unit` × retry. Defaults: 1 second, and those of `Options`. */
-export const linear = (options: Options & { readonly unit?: Duration.DurationInput } = {}): RetryPolicy =>
-  build(Schedule.linear(options.unit ?? "1 second"), options)
-
-/** Exponential from 500 ms, factor 2, full jitter, at most 60 s, 5 retries; waits as servers ask. */
-export const standard: RetryPolicy = exponential()
-
-/** No retry. */
-export const none: RetryPolicy = Schedule.stop
-
 // -----------------------------------------------------------------------------
 // Combinators
 // -----------------------------------------------------------------------------
@@ -113,3 +78,42 @@ export const upTo =
         return [[next, start], out, isLate ? ScheduleDecision.done : decision] as const
       }))
   }
+
+// -----------------------------------------------------------------------------
+// Constructors
+// -----------------------------------------------------------------------------
+
+const spread = (delay: number, jitter: Jitter): Effect.Effect<number> => {
+  if (jitter === "none") return Effect.succeed(delay)
+  if (jitter === "full") return Random.nextRange(0, delay)
+  if (jitter === "equal") return Random.nextRange(delay / 2, delay)
+  return Effect.map(Random.nextRange(0, Duration.toMillis(jitter.plus)), (more) => delay + more)
+}
+
+const build = (delays: Schedule.Schedule<unknown, unknown>, options: Options): RetryPolicy => {
+  const cap = Duration.toMillis(options.cap ?? "60 seconds")
+  return delays.pipe(
+    Schedule.modifyDelayEffect((_, delay) =>
+      Effect.map(spread(Math.min(Duration.toMillis(delay), cap), options.jitter ?? "full"), (millis) =>
+        Duration.millis(Math.min(millis, cap)))
+    ),
+    retryableOnly,
+    honorRetryAfter({ cap, beyondCap: options.beyondCap ?? "fail" }),
+    Schedule.intersect(Schedule.recurs(options.retries ?? 5))
+  )
+}
+
+/** Delays of `base` × `factor` ^ (retry - 1). Defaults: 500 milliseconds, factor 2, and those of `Options`. */
+export const exponential = (
+  options: Options & { readonly base?: Duration.DurationInput; readonly factor?: number } = {}
+): RetryPolicy => build(Schedule.exponential(options.base ?? "500 millis", options.factor ?? 2), options)
+
+/** Delays of `unit` × retry. Defaults: 1 second, and those of `Options`. */
+export const linear = (options: Options & { readonly unit?: Duration.DurationInput } = {}): RetryPolicy =>
+  build(Schedule.linear(options.unit ?? "1 second"), options)
+
+/** Exponential from 500 ms, factor 2, full jitter, at most 60 s, 5 retries; waits as servers ask. */
+export const standard: RetryPolicy = exponential()
+
+/** No retry. */
+export const none: RetryPolicy = Schedule.stop

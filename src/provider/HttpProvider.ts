@@ -34,7 +34,10 @@ import * as Connection from "./Connection.js"
 
 export interface Options {
   readonly provider: string
+  /** Of chat requests that name none. */
   readonly model: string
+  /** Of embedding requests that name none. Default: `model`. */
+  readonly embeddingModel?: string | undefined
   readonly wire: Wire
   /** The URL of an operation; the model is part of it for some providers. */
   readonly url: (operation: "chat" | "stream" | "embed", model: string) => string
@@ -56,6 +59,9 @@ interface Reply {
 /** How long the end of a stream's body is awaited behind its end marker, so that its connection can be used again. */
 const drainTime = Duration.millis(100)
 
+/** Shorter keys are placeholders of local servers ("none", "ollama"), and parts of ordinary words. */
+const shortestSecret = 8
+
 /** The most of an error's body that is read. */
 const maxErrorBytes = 64 * 1024
 
@@ -64,7 +70,7 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
     // The client's own span per request would repeat ours, at 35 µs a call.
     const http = HttpClient.withTracerDisabledWhen(platformClient, () => true)
     const { provider, wire } = options
-    const secrets = options.secrets.map(Redacted.value).filter((secret) => secret !== "")
+    const secrets = options.secrets.map(Redacted.value).filter((secret) => secret.length >= shortestSecret)
     const defaultOrigin: Origin = { provider, model: options.model }
     const originOf = (model: string | undefined): Origin => model === undefined ? defaultOrigin : { provider, model }
     const clean = (error: LlmError): LlmError => redact(error, secrets)
@@ -191,7 +197,7 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
 
     const embed = (input: Embeddings.EmbedRequest): Effect.Effect<Embeddings.Embeddings, LlmError> =>
       Effect.suspend(() => {
-        const origin = originOf(input.model)
+        const origin = originOf(input.model ?? options.embeddingModel)
         const problem = Embeddings.validateRequest(input)
         if (Option.isSome(problem)) return Effect.fail(new InvalidRequest({ ...origin, ...problem.value, attempts: 0 }))
         const embeddings = wire.embeddings

@@ -16,6 +16,7 @@ import * as Settings from "./Settings.js"
 
 /**
  * - `model`: for requests that name none
+ * - `embeddingModel`: the same for embeddings. Default: `text-embedding-3-small`
  * - `baseUrl`: default `https://api.openai.com/v1`
  * - `organization`, `project`: sent as `OpenAI-Organization` and `OpenAI-Project`
  * - `headers`: sent with every request
@@ -24,6 +25,7 @@ import * as Settings from "./Settings.js"
 export interface Options {
   readonly apiKey: Redacted.Redacted
   readonly model: string
+  readonly embeddingModel?: string | undefined
   readonly baseUrl?: string | undefined
   readonly organization?: string | undefined
   readonly project?: string | undefined
@@ -34,6 +36,8 @@ export interface Options {
 // --- Endpoint ----------------------------------------------------------------
 
 const defaultBaseUrl = "https://api.openai.com/v1"
+
+const defaultEmbeddingModel = "text-embedding-3-small"
 
 const paths = { chat: "/chat/completions", stream: "/chat/completions", embed: "/embeddings" } as const
 
@@ -51,14 +55,22 @@ const wire = ChatCompletions.make({
 
 // --- Client and layers -------------------------------------------------------
 
-const names = { apiKey: "apiKey", baseUrl: "baseUrl", organization: "organization", project: "project", model: "model" }
+const names = {
+  apiKey: "apiKey",
+  model: "model",
+  embeddingModel: "embeddingModel",
+  baseUrl: "baseUrl",
+  organization: "organization",
+  project: "project"
+}
 
 const variables: typeof names = {
   apiKey: "OPENAI_API_KEY",
+  model: "OPENAI_MODEL",
+  embeddingModel: "OPENAI_EMBEDDING_MODEL",
   baseUrl: "OPENAI_BASE_URL",
   organization: "OPENAI_ORGANIZATION",
-  project: "OPENAI_PROJECT",
-  model: "OPENAI_MODEL"
+  project: "OPENAI_PROJECT"
 }
 
 const makeNamed = (
@@ -69,6 +81,7 @@ const makeNamed = (
     const apiKey = yield* Settings.key(named.apiKey, options.apiKey)
     const baseUrl = yield* Settings.baseUrl(named.baseUrl, options.baseUrl ?? defaultBaseUrl)
     const model = yield* Settings.name(named.model, options.model)
+    const embeddingModel = yield* Settings.name(named.embeddingModel, options.embeddingModel ?? defaultEmbeddingModel)
     const headers: Record<string, string> = { ...options.headers, authorization: `Bearer ${Redacted.value(apiKey)}` }
     if (options.organization !== undefined) {
       headers["openai-organization"] = yield* Settings.name(named.organization, options.organization)
@@ -77,6 +90,7 @@ const makeNamed = (
     return yield* HttpProvider.make({
       provider: "openai",
       model,
+      embeddingModel,
       wire,
       url: (operation) => baseUrl + paths[operation],
       headers,
@@ -94,8 +108,8 @@ export const layer = (options: Options): Layer.Layer<LlmClient, ConfigError.Conf
   Layer.effect(LlmClient, make(options))
 
 /**
- * `LlmClient` from configuration: `OPENAI_API_KEY`, `OPENAI_MODEL`, and where they are set `OPENAI_BASE_URL`,
- * `OPENAI_ORGANIZATION` and `OPENAI_PROJECT`. Options given here stand before the configuration's. Fails with a
+ * `LlmClient` from configuration: `OPENAI_API_KEY`, `OPENAI_MODEL`, and where they are set
+ * `OPENAI_EMBEDDING_MODEL`, `OPENAI_BASE_URL`, `OPENAI_ORGANIZATION` and `OPENAI_PROJECT`. Options given here stand before the configuration's. Fails with a
  * `ConfigError` that names the missing or malformed variable.
  */
 export const layerConfig = (
@@ -110,6 +124,7 @@ export const layerConfig = (
         ...options,
         apiKey: options.apiKey ?? (yield* Config.redacted(variables.apiKey)),
         model: options.model ?? (yield* Config.string(variables.model)),
+        embeddingModel: yield* optional(options.embeddingModel, variables.embeddingModel),
         baseUrl: yield* optional(options.baseUrl, variables.baseUrl),
         organization: yield* optional(options.organization, variables.organization),
         project: yield* optional(options.project, variables.project)

@@ -21,8 +21,8 @@ export interface ErrorBody {
   readonly categories: ReadonlyArray<ContentCategory>
 }
 
-/** What a body without any JSON says. */
-export const none: ErrorBody = {
+/** What a body says that has nothing to say. */
+const none: ErrorBody = {
   message: undefined,
   words: [],
   code: undefined,
@@ -38,7 +38,8 @@ const maxDepth = 4
 /** How many entries of a list are looked at. */
 const maxEntries = 32
 
-const maxWord = 100
+/** The longest name of a fault, in characters. */
+const maxLabel = 100
 
 const records = (value: unknown): ReadonlyArray<Json.JsonRecord> =>
   Json.array(value).slice(0, maxEntries).filter(Json.isRecord)
@@ -52,22 +53,30 @@ const firstString = (...values: ReadonlyArray<unknown>): string | undefined => s
 // From text to JSON
 // -----------------------------------------------------------------------------
 
-const firstData = /^data:(.{1,100000})$/m
+const firstData = /^data:(.*)$/m
 
 /** The JSON value of a body, or of its first event where it is a stream. */
 export const parse = (body: string): unknown => {
   const text = body.trimStart()
-  const isEvents = text.startsWith("data:") || text.startsWith("event:") || text.startsWith(":")
-  return Json.parse(isEvents ? firstData.exec(text)?.[1] ?? "" : text)
+  return Json.parse(/^(?:data|event)?:/.test(text) ? firstData.exec(text)?.[1] ?? "" : text)
+}
+
+/** The text of a JSON value; a hostile one may be nested too deep to have any. */
+export const print = (value: unknown): string => {
+  if (typeof value === "string") return value
+  try {
+    return JSON.stringify(value) ?? ""
+  } catch {
+    return ""
+  }
 }
 
 const title = /<title[^>]{0,200}>([^<]{0,300})/i
 
-/** What a body that is no JSON tells a reader: a page's title, or the text itself. */
-export const textOf = (body: string): string | undefined => {
-  const text = body.trim()
-  if (!text.startsWith("<")) return text === "" ? undefined : text
-  return title.exec(text)?.[1]?.replace(/\s+/g, " ").trim()
+/** The title of an HTML page. */
+export const titleOf = (page: string): string | undefined => {
+  const text = title.exec(page)?.[1]?.replace(/\s+/g, " ").trim()
+  return text === "" ? undefined : text
 }
 
 // -----------------------------------------------------------------------------
@@ -93,7 +102,7 @@ const isErrorRecord = (value: Json.JsonRecord): boolean =>
 export const isError = (value: unknown): boolean =>
   Json.isRecord(value)
     ? isErrorRecord(value)
-    : records(value).some(isErrorRecord)
+    : Json.array(value).some((entry) => Json.isRecord(entry) && isErrorRecord(entry))
 
 // -----------------------------------------------------------------------------
 // The parts of an error
@@ -101,7 +110,7 @@ export const isError = (value: unknown): boolean =>
 
 /** A list may begin with parts of the answer. */
 const outerOf = (value: unknown): Json.JsonRecord =>
-  Json.record(value) ?? records(value).find(isErrorRecord) ?? records(value)[0] ?? {}
+  Json.record(value) ?? Json.array(value).filter(Json.isRecord).find(isErrorRecord) ?? records(value)[0] ?? {}
 
 /** The record that tells about the fault: the body itself, or what stands in it under `error`, `errors` or `response`. */
 const innerOf = (outer: Json.JsonRecord): Json.JsonRecord => {
@@ -125,19 +134,16 @@ const textIn = (value: unknown, depth = 0): string | undefined => {
   return textIn(inside["message"] ?? inside["msg"] ?? inside["detail"] ?? inside["error"], depth + 1)
 }
 
-const messageOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): string | undefined =>
-  [
-    inner["message"],
-    inner["msg"],
-    inner["detail"],
-    outer["message"],
-    outer["msg"],
-    outer["detail"],
-    outer["error"],
-    outer["errors"]
-  ]
-    .map((value) => textIn(value))
+/** What OpenRouter's upstream said. */
+const rawOf = (inner: Json.JsonRecord): string | undefined => firstString(Json.record(inner["metadata"])?.["raw"])
+
+const messageOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): string | undefined => {
+  const places = [inner["message"], inner["msg"], inner["detail"], outer["message"], outer["msg"], outer["detail"]]
+  const message = [...places, outer["error"], outer["errors"]].map((place) => textIn(place))
     .find((text) => text !== undefined)
+  const raw = rawOf(inner)
+  return message === undefined || raw === undefined ? message ?? raw : `${message}: ${raw}`
+}
 
 /** Azure has called the same thing by two names. */
 const deeper = (inner: Json.JsonRecord): Json.JsonRecord | undefined =>
@@ -145,11 +151,13 @@ const deeper = (inner: Json.JsonRecord): Json.JsonRecord | undefined =>
 
 /**
  * A code may be a number. It counts as a word only where nothing else names the fault: that is Zhipu's manner, and
- * Mistral's numbers mean other things.
+ * Mistral's and Cloudflare's numbers mean other things.
  */
-const isWord = (inner: Json.JsonRecord, outer: Json.JsonRecord) => (word: string): boolean =>
-  word !== "error" && word.length <= maxWord &&
-  (!/^\d+$/.test(word) || (firstString(inner["type"]) === undefined && (inner !== outer || outer["success"] === false)))
+const isWord = (outer: Json.JsonRecord, inner: Json.JsonRecord) => (word: string): boolean => {
+  if (word === "error" || word.length > maxLabel) return false
+  if (!/^\d+$/.test(word)) return true
+  return inner === outer["error"] ? firstString(inner["type"]) === undefined : outer["success"] === false && inner === outer
+}
 
 const wordOf = (code: unknown): string | undefined => typeof code === "number" ? String(code) : firstString(code)
 
@@ -164,7 +172,7 @@ const wordsOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): ReadonlyArray<
     wordOf(outer["code"]),
     outer["error_type"],
     outer["type"]
-  ).filter(isWord(inner, outer))
+  ).filter(isWord(outer, inner))
 
 const statusOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): number | undefined =>
   [inner["code"], inner["status"], inner["status_code"], outer["code"], outer["status"], outer["status_code"]]
@@ -209,7 +217,10 @@ const categoriesOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): ReadonlyA
   )
   // Zhipu: who wrote what was found, and how grave it is, 0 being the gravest.
   const zhipu = records(outer["contentFilter"]).flatMap((found) =>
-    strings(found["role"]).map((name) => ({ name, filtered: true, severity: `level ${String(Json.number(found["level"]))}` }))
+    strings(found["role"]).map((name) => {
+      const level = Json.number(found["level"])
+      return level === undefined ? { name, filtered: true } : { name, filtered: true, severity: `level ${level}` }
+    })
   )
   const openRouter = strings(...Json.array(Json.record(inner["metadata"])?.["reasons"]).slice(0, maxEntries))
     .map((name) => ({ name, filtered: true }))
@@ -222,29 +233,32 @@ const categoriesOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): ReadonlyA
 
 /** An error as text inside an error: OpenRouter puts its upstream's under `metadata.raw`, gateways into `message`. */
 const wrapped = (inner: Json.JsonRecord, depth: number): ErrorBody | undefined => {
-  const text = firstString(Json.record(inner["metadata"])?.["raw"], inner["message"])?.trimStart()
+  const text = (rawOf(inner) ?? firstString(inner["message"]))?.trimStart()
   if (depth >= maxDepth || text === undefined || !/^[[{]/.test(text)) return undefined
   const value = Json.parse(text)
   return isError(value) ? readAt(value, depth + 1) : undefined
 }
+
+const label = (text: string | undefined): string | undefined => text?.slice(0, maxLabel)
 
 const readAt = (value: unknown, depth: number): ErrorBody => {
   const outer = outerOf(value)
   const inner = innerOf(outer)
   const upstream = wrapped(inner, depth) ?? none
   const words = wordsOf(outer, inner)
+  const codes = [...strings(wordOf(inner["code"])), ...words]
   return {
     message: upstream.message ?? messageOf(outer, inner),
     words: [...upstream.words, ...words],
     // A code that only repeats the HTTP status says less than any other word.
-    code: upstream.code ?? [...strings(wordOf(inner["code"])), ...words].find((word) => !/^[45]\d\d$/.test(word)) ??
-      wordOf(inner["code"]),
-    param: upstream.param ?? paramOf(inner) ?? paramOf(outer),
+    code: upstream.code ?? label(codes.find((code) => !/^[45]\d\d$/.test(code)) ?? codes[0]),
+    param: upstream.param ?? label(paramOf(inner) ?? paramOf(outer)),
     status: statusOf(outer, inner) ?? upstream.status,
-    requestId: firstString(outer["request_id"], inner["request_id"]) ?? upstream.requestId,
+    requestId: label(firstString(outer["request_id"], inner["request_id"])) ?? upstream.requestId,
     categories: [...upstream.categories, ...categoriesOf(outer, inner)]
   }
 }
 
 /** Reads the JSON of a body; any value will do. */
-export const read = (value: unknown): ErrorBody => readAt(value, 0)
+export const read = (value: unknown): ErrorBody =>
+  typeof value === "string" ? { ...none, message: Json.nonEmptyString(value) } : readAt(value, 0)

@@ -7,7 +7,6 @@ import * as LlmError from "../LlmError.js"
 import * as ErrorBody from "./ErrorBody.js"
 import type { Kind } from "./ErrorKind.js"
 import { kindOf } from "./ErrorKind.js"
-import * as Json from "./Json.js"
 import { retryAfter } from "./RetryAfter.js"
 
 /** Who was asked. */
@@ -35,12 +34,18 @@ const maxMessage = 1000
 const shorten = (text: string): string =>
   text.length <= maxMessage ? text : `${text.slice(0, maxMessage - 1).replace(/[\uD800-\uDBFF]$/, "")}…`
 
-/** Some providers repeat the key that they refuse. The shapes of well-known keys, of tokens, and of what stands in an
- * `Authorization` header. */
-const secrets =
-  /\b(?:(?:sk|pk|rk|gsk|xai|hf|r8|tgp|fw|nvapi|csk|pplx|or|key)[-_][\w-]{12,}|AIza[\w-]{20,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}|[0-9a-f]{32}\.\w{16})|(?<=\bbearer )\S{10,}/gi
+/** The shapes of well-known keys and of tokens: some providers repeat the key that they refuse. */
+const secrets = [
+  /\b(?:sk|pk|rk|gsk|csk|xai|nvapi|pplx)[-_][\w-]{12,}/gi,
+  /\b(?:hf|r8|tgp|fw)_\w{12,}/gi,
+  /\bAIza[\w-]{20,}/g,
+  /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/g,
+  /\b[0-9a-f]{32}\.\w{16}\b/gi,
+  /(?<=\bbearer )(?=\S*\d)\S{10,}/gi
+]
 
-const withoutSecrets = (text: string): string => text.replace(secrets, "<redacted>")
+const withoutSecrets = (text: string): string =>
+  secrets.reduce((rest, shape) => rest.replace(shape, "<redacted>"), text)
 
 const phrases: ReadonlyMap<number, string> = new Map([
   [400, "Bad Request"],
@@ -81,7 +86,8 @@ const requestIdHeaders = [
   "cf-ray"
 ]
 
-const requestIdOf = (headers: ErrorAnswer["headers"]): string | undefined =>
+/** The id by which the provider knows the request, where a header tells it. */
+export const requestId = (headers: ErrorAnswer["headers"]): string | undefined =>
   requestIdHeaders.map((name) => headers[name]).find((id) => id !== undefined && id !== "")
 
 /** Everything that one of our errors may be made of. */
@@ -163,9 +169,9 @@ const finish = (origin: Origin, answer: Omit<ErrorAnswer, "status" | "body">, fo
     common: {
       provider: origin.provider,
       model: origin.model,
-      message: withoutSecrets(shorten(message)),
+      message: withoutSecrets(message),
       status: found.status,
-      requestId: requestIdOf(headers) ?? found.error.requestId,
+      requestId: requestId(headers) ?? found.error.requestId,
       body: withoutSecrets(LlmError.excerpt(found.body))
     },
     error: found.error,
@@ -181,10 +187,13 @@ const isSuccess = (status: number): boolean => status >= 200 && status < 300
 const redirect = (status: number, location: string | undefined): string =>
   `${statusText(status)}: the base URL redirects to ${location?.replace(/[?#].*$/s, "") ?? "another place"}`
 
-/** A page's title beside the status text; any other text speaks for itself. */
+/** Of a page only the title is for people to read; any other text speaks for itself. */
 const messageWithoutJson = (status: number, body: string): string => {
-  const text = ErrorBody.textOf(body.slice(0, LlmError.maxBodyBytes))
-  return text === undefined || text === "" ? statusText(status) : ErrorBody.isMarkup(body) ? `${statusText(status)}: ${text}` : text
+  const text = body.slice(0, 4 * LlmError.maxBodyBytes).trim()
+  if (text === "") return statusText(status)
+  if (!text.startsWith("<")) return text
+  const title = ErrorBody.titleOf(text)
+  return title === undefined ? statusText(status) : `${statusText(status)}: ${title}`
 }
 
 /** The error that an HTTP answer stands for. Takes any answer, and never throws. */
@@ -195,10 +204,10 @@ export const classify = (origin: Origin, answer: ErrorAnswer): LlmError.LlmError
   const error = ErrorBody.read(json)
   const found = { status, json, error, body }
   if (isRedirect(status)) {
-    return finish(origin, answer, { ...found, kind: "InvalidRequest", message: redirect(status, headers["location"]) })
+    return finish(origin, answer, { ...found, kind: "InvalidRequest", message: shorten(redirect(status, headers["location"])) })
   }
-  const message = json === undefined ? messageWithoutJson(status, body) : error.message ?? statusText(status)
-  const kind = isSuccess(status) ? "MalformedResponse" : kindOf({ status, words: error.words, message: shorten(message) })
+  const message = shorten(json === undefined ? messageWithoutJson(status, body) : error.message ?? statusText(status))
+  const kind = isSuccess(status) ? "MalformedResponse" : kindOf({ status, words: error.words, message })
   return finish(origin, answer, { ...found, kind, message })
 }
 
@@ -218,13 +227,13 @@ export const classifyPayload = (
   answer: Omit<ErrorAnswer, "status" | "body">
 ): LlmError.LlmError => {
   const error = ErrorBody.read(payload)
-  const message = error.message ?? "the provider sent an error in place of an answer"
+  const message = shorten(error.message ?? "the provider sent an error in place of an answer")
   return finish(origin, answer, {
-    kind: kindOf({ status: error.status, words: error.words, message: shorten(message) }),
+    kind: kindOf({ status: error.status, words: error.words, message }),
     status: error.status ?? 200,
     json: payload,
     error,
     message,
-    body: Json.print(payload)
+    body: ErrorBody.print(payload)
   })
 }

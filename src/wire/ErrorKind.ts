@@ -123,6 +123,7 @@ const statusOfWord = dictionary<number>([
     "FAILED_PRECONDITION",
     "OUT_OF_RANGE",
     "bad_request",
+    "BadRequestError",
     "validation",
     "validation_error",
     "invalid_prompt",
@@ -131,12 +132,13 @@ const statusOfWord = dictionary<number>([
   ]],
   [401, ["unauthorized", "The request does not have valid authentication credentials"]],
   [403, ["forbidden", "The caller does not have permission to execute the specified operation"]],
-  [404, ["not_found_error", "NOT_FOUND", "Some requested entity was not found"]],
+  [404, ["not_found_error", "NOT_FOUND", "ResourceNotFound", "Some requested entity was not found"]],
   [408, ["timeout", "request_timeout"]],
   [409, ["ABORTED", "conflict", "conflict_error"]],
   [429, [
     "rate_limit_error",
     "rate_limit_exceeded",
+    "RateLimitReached",
     "rate_limit_reached_error",
     "rate_limited",
     "too_many_requests",
@@ -146,7 +148,7 @@ const statusOfWord = dictionary<number>([
     "Some resource has been exhausted"
   ]],
   [500, ["api_error", "server_error", "internal_error", "INTERNAL", "internal_server_error", "internal_failure"]],
-  [503, ["UNAVAILABLE", "service_unavailable", "no_capacity", "The service is currently unavailable"]],
+  [503, ["UNAVAILABLE", "unavailable_error", "service_unavailable", "service_unavailable_error", "no_capacity", "The service is currently unavailable"]],
   [504, ["timeout_error", "DEADLINE_EXCEEDED"]]
 ])
 

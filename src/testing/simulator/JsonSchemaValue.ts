@@ -53,20 +53,19 @@ const value = (input: unknown, context: Context): unknown => {
 
 const deeper = (context: Context): Context => ({ ...context, depth: context.depth + 1 })
 
-/** References followed, `allOf` merged; undefined for what allows anything. */
+/** References followed, with what stands beside them, and `allOf` merged; undefined for what allows anything. */
 const resolve = (input: unknown, root: unknown): Schema | undefined => {
-  let schema: unknown = input
-  for (let hops = 0; hops < 32; hops++) {
-    if (!Predicate.isRecord(schema)) return undefined
-    const reference = schema["$ref"]
+  if (!Predicate.isRecord(input)) return undefined
+  let found: Schema = {}
+  let next: unknown = input
+  for (let hops = 0; hops < 32 && Predicate.isRecord(next); hops++) {
+    const { $ref: reference, ...own } = next
+    found = merge(own, found)
     if (typeof reference !== "string") break
-    schema = lookUp(root, reference)
+    next = lookUp(root, reference)
   }
-  if (!Predicate.isRecord(schema)) return undefined
-  const all = schema["allOf"]
-  if (!Array.isArray(all)) return schema
-  const { allOf: _allOf, ...own } = schema
-  return all.reduce<Schema>((merged, part) => merge(merged, resolve(part, root) ?? {}), own)
+  const { allOf: all, ...own } = found
+  return Array.isArray(all) ? all.reduce<Schema>((merged, part) => merge(merged, resolve(part, root) ?? {}), own) : found
 }
 
 const lookUp = (root: unknown, reference: string): unknown =>

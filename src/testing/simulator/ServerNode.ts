@@ -1,4 +1,5 @@
 /** The simulator behind a real socket: node:http on a loopback port. */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
@@ -104,11 +105,22 @@ const send = (given: Answer, response: Http.ServerResponse, flushEach: boolean):
         Effect.zipRight(Stream.runForEach(given.body, (bytes) => write(response, bytes, flushEach))),
         Effect.matchEffect({
           onSuccess: () => Effect.sync(() => response.end()),
-          onFailure: () => Effect.sync(() => response.destroy())
+          onFailure: () => breakOff(response)
         })
       )
   }
 }
+
+/**
+ * Closes the connection in the middle of the answer, behind what was written. Not at once, and in real time, as sockets
+ * know no other: a client such as fetch throws away what it has received but not read when the connection breaks, and
+ * would then not see the tokens that were sent.
+ */
+const breakOff = (response: Http.ServerResponse): Effect.Effect<void> =>
+  Effect.sleep("10 millis").pipe(
+    Effect.withClock(Clock.make()),
+    Effect.zipRight(Effect.sync(() => response.socket?.destroySoon()))
+  )
 
 /** Waits while the client reads slower than we write; `alone` waits until the bytes have left the process. */
 const write = (response: Http.ServerResponse, bytes: Uint8Array, alone: boolean): Effect.Effect<void> =>

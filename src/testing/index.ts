@@ -1,0 +1,3 @@
+export * as Fault from "./simulator/Fault.js"
+export * as MockLlm from "./MockLlm.js"
+export * as Simulator from "./Simulator.js"
