@@ -16,15 +16,16 @@ export const killAll = () => {
   for (const child of running) child.kill("SIGKILL")
 }
 
-/** Starts the loopback server; its origin. */
-export const startServer = async () => {
+/** Starts the loopback server; its origin. `onDeath` is called should it end before the run does. */
+export const startServer = async (onDeath) => {
   const server = track(fork(fileOf("./server.mjs"), { stdio: ["ignore", "ignore", "inherit", "ipc"] }))
+  server.once("exit", onDeath)
   const [{ port }] = await once(server, "message")
   return `http://127.0.0.1:${port}`
 }
 
 /** Runs one worker to its end: the JSON that it prints, or an Error that says how it ended. */
-export const runWorker = async (name, parameters, timeoutMilliseconds = 180_000) => {
+export const runWorker = async (name, parameters, timeoutMilliseconds = 300_000) => {
   const worker = track(spawn(process.execPath, [fileOf(name), ...parameters], { stdio: ["ignore", "pipe", "pipe"] }))
   const output = { stdout: "", stderr: "" }
   worker.stdout.setEncoding("utf8").on("data", (text) => (output.stdout += text))

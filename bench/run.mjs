@@ -154,7 +154,7 @@ const secondsLeft = (cells) => {
 const timeText = (seconds) => (seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`)
 
 const started = performance.now()
-const origin = await startServer()
+const origin = await startServer(() => stop("the server died: see above", 1))
 say(
   `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}; load ${machine.loadBefore.toFixed(2)}; ` +
     `${plan.length} cells`

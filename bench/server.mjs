@@ -223,11 +223,21 @@ const reject = (reply, status, message) => {
   reply.end(JSON.stringify({ error: { message, type: "invalid_request_error", param: null, code: null } }))
 }
 
+/** What the body says, or undefined when it is not JSON. */
+const parse = (body) => {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}
+
 const handle = (path, body, reply) => {
   const [, behaviour, amountText, surfaceName] = /^\/([a-z]+)-?(\d*)\/v1\/([a-z/]+)$/.exec(path) ?? []
   const surface = surfaces[surfaceName]
   if (surface === undefined) return reject(reply, 404, `no such path: ${path}`)
-  const request = JSON.parse(body)
+  const request = parse(body)
+  if (request === undefined) return reject(reply, 400, `the body is not JSON: ${body}`)
   if (request.model !== model) return reject(reply, 404, `no such model: ${request.model}`)
   const amount = Number(amountText)
   const streaming = request.stream === true
@@ -255,5 +265,6 @@ const server = createServer((incoming, reply) => {
 })
 server.keepAliveTimeout = 60_000
 server.listen({ port: 0, host: "127.0.0.1", backlog: 4096 }, () => process.send({ port: server.address().port }))
-// The parent is gone, however it went: so is the server.
+// A terminal's Ctrl-C goes to all; the parent decides. When it is gone, however it went, so is the server.
+process.on("SIGINT", () => {})
 process.on("disconnect", () => process.exit(0))

@@ -52,7 +52,9 @@ export class Decoder {
   /** Reads that hold no line ending yet: joined only when one comes, so that cost stays linear. */
   private held: Array<Uint8Array> = []
   private heldBytes = 0
-  /** The last read ended in CR: an LF that follows belongs to the same line ending. */
+  /** How many of the held bytes stand before the end of the last line ending in them. */
+  private lastLineEnding = 0
+  /** What was decoded last ended in CR: an LF that follows belongs to the same line ending. */
   private skipLf = false
   private started = false
   private data: string | undefined
@@ -72,66 +74,67 @@ export class Decoder {
     return this.foreignText
   }
 
-  /** The events that became whole with these reads. */
+  /** The events that became whole with these reads, which are what one wake-up brought: they are decoded at once. */
   push(reads: Iterable<Uint8Array>): Array<Event> {
     const events: Array<Event> = []
-    for (const read of reads) this.read(read, events)
+    for (const read of reads) if (read.length > 0) this.hold(read)
+    if (this.lastLineEnding > 0) this.lines(this.take(this.lastLineEnding), events)
     return events
   }
 
   /** The event that was still open when the bytes ended, if it had any data. */
   end(): Array<Event> {
     const events: Array<Event> = []
-    if (this.heldBytes > 0) this.lines(this.take(undefined) + "\n", events)
+    if (this.heldBytes > 0) this.lines(this.take(this.heldBytes) + "\n", events)
     if (this.data !== undefined) this.lines("\n", events)
     return events
   }
 
-  private read(bytes: Uint8Array, events: Array<Event>): void {
-    if (bytes.length === 0) return
-    const first = this.skipLf && bytes[0] === LF ? 1 : 0
-    this.skipLf = bytes[bytes.length - 1] === CR
+  /** Keeps a read until a line ending comes, and remembers where the last one is. */
+  private hold(bytes: Uint8Array): void {
     // Cut behind the last line ending: no character is split there, and no CRLF, because `skipLf` minds that.
     const lf = bytes.lastIndexOf(LF)
     const cut = Math.max(lf, lf === bytes.length - 1 ? -1 : bytes.lastIndexOf(CR)) + 1
-    if (cut <= first) {
-      this.hold(first === 0 ? bytes : bytes.subarray(first))
-      return
-    }
-    this.lines(this.take(bytes.subarray(first, cut)), events)
-    if (cut < bytes.length) this.hold(bytes.subarray(cut))
-  }
-
-  private hold(bytes: Uint8Array): void {
-    if (bytes.length === 0) return
+    if (cut > 0) this.lastLineEnding = this.heldBytes + cut
     this.held.push(bytes)
     this.heldBytes += bytes.length
-    this.check(this.heldBytes)
+    this.check(this.heldBytes - this.lastLineEnding)
   }
 
   private check(size: number): void {
     if (size > this.maxEventBytes) throw new EventTooLarge({ maxEventBytes: this.maxEventBytes })
   }
 
-  /** What was held, and these bytes behind it, as text. */
-  private take(bytes: Uint8Array | undefined): string {
-    let whole = bytes
-    if (this.heldBytes > 0) {
-      if (bytes !== undefined) this.held.push(bytes)
-      const joined = new Uint8Array(this.heldBytes + (bytes?.length ?? 0))
-      let at = 0
-      for (const piece of this.held) {
-        joined.set(piece, at)
-        at += piece.length
-      }
-      whole = joined
-      this.held = []
-      this.heldBytes = 0
-    }
-    const text = this.utf8.decode(whole)
+  /** The first `length` bytes of what is held, as text; the others stay. */
+  private take(length: number): string {
+    const bytes = this.takeBytes(length)
+    const from = this.skipLf && bytes[0] === LF ? 1 : 0
+    this.skipLf = bytes[length - 1] === CR
+    const text = this.utf8.decode(from === 0 ? bytes : bytes.subarray(from))
     if (this.started) return text
     this.started = true
     return text.startsWith(BOM) ? text.slice(1) : text
+  }
+
+  private takeBytes(length: number): Uint8Array {
+    const held = this.held
+    this.heldBytes -= length
+    this.lastLineEnding = 0
+    const first = held[0]
+    if (held.length === 1 && first !== undefined) {
+      this.held = this.heldBytes === 0 ? [] : [first.subarray(length)]
+      return this.heldBytes === 0 ? first : first.subarray(0, length)
+    }
+    this.held = []
+    const joined = new Uint8Array(length)
+    let at = 0
+    for (const piece of held) {
+      const wanted = Math.min(piece.length, length - at)
+      joined.set(wanted === piece.length ? piece : piece.subarray(0, wanted), at)
+      if (wanted < piece.length) this.held.push(wanted === 0 ? piece : piece.subarray(wanted))
+      at += wanted
+    }
+    return joined
   }
 
   /** Text of whole lines: every line in it has its ending. */
@@ -177,7 +180,7 @@ export class Decoder {
     else if (field === "id") this.id = value.includes("\0") ? this.id : value
     // `retry` is skipped: nobody reconnects to the answer of a POST. A line that starts with a colon is a comment.
     else if (field !== "retry" && colon !== 0 && this.foreignText.length < maxForeign) {
-      this.foreignText += line.slice(0, maxForeign) + "\n"
+      this.foreignText += `${line}\n`.slice(0, maxForeign - this.foreignText.length)
     }
   }
 }

@@ -28,6 +28,8 @@ type Answer = Effect.Effect<UndiciResponse, HttpClientError.RequestError>
 type ResponseHeaders = Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2]
 type BodyChannel = Channel.Channel<Chunk.Chunk<Uint8Array>, unknown, HttpClientError.ResponseError>
 
+const noHeaders: ResponseHeaders = {}
+
 /**
  * A response whose body is read once, as a stream or as a whole. A whole body is kept, so that `text`, then `json`,
  * then `stream` all work. Interrupting a reader, or ending the stream early, closes the socket.
@@ -39,7 +41,7 @@ export class UndiciResponse
   status = 0
 
   private controller: Dispatcher.DispatchController | undefined
-  private receivedHeaders: ResponseHeaders = {}
+  private receivedHeaders: ResponseHeaders = noHeaders
   private cachedHeaders: Headers.Headers | undefined
   private cachedCookies: Cookies.Cookies | undefined
 
@@ -203,18 +205,20 @@ export class UndiciResponse
     }
     this.reader = "stream"
     return Channel.ensuring(
-      this.nextChunk(),
+      this.chunks(),
       Effect.sync(() => this.cancel("the stream was ended early"))
     )
   }
 
-  /** All that came since the last chunk, or a wait for more. */
-  private nextChunk(): BodyChannel {
-    if (this.heldBytes > 0) {
-      return Channel.flatMap(Channel.write(Chunk.unsafeFromArray(this.take())), () => this.nextChunk())
+  /** Each chunk is all that came since the one before. */
+  private chunks(): BodyChannel {
+    const wait = Channel.fromEffect(this.waitForData())
+    const next = (): BodyChannel => {
+      if (this.heldBytes > 0) return Channel.flatMap(Channel.write(Chunk.unsafeFromArray(this.take())), next)
+      if (!this.ended) return Channel.flatMap(wait, next)
+      return this.failure === undefined ? Channel.void : Channel.fail(this.decodeError(this.failure))
     }
-    if (!this.ended) return Channel.flatMap(Channel.fromEffect(this.waitForData()), () => this.nextChunk())
-    return this.failure === undefined ? Channel.void : Channel.fail(this.decodeError(this.failure))
+    return next()
   }
 
   private take(): Array<Uint8Array> {

@@ -146,7 +146,7 @@ const requestLine = (request: Simulator.RecordedRequest, terminal: boolean): str
 }
 
 // Models and paths come from clients: nothing of theirs may steer the terminal.
-const singleLine = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "?").slice(0, 80)
+const singleLine = (text: string): string => text.replace(/\p{Cc}/gu, "?").slice(0, 80)
 
 const summary = (stats: Simulator.Stats): string => {
   const list = (counts: Readonly<Record<string, number>>): string =>

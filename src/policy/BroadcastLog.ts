@@ -31,15 +31,19 @@ export class BroadcastLog<A> {
     return Channel.suspend(() => {
       const chunk = this.chunks[position]
       if (chunk !== undefined) return Channel.zipRight(Channel.write(chunk), this.from(position + 1))
-      return this.ended ? Channel.void : Channel.zipRight(Channel.fromEffect(this.more), this.from(position))
+      return this.ended ? Channel.void : Channel.zipRight(Channel.fromEffect(this.more(position)), this.from(position))
     })
   }
 
-  private readonly more: Effect.Effect<void> = Effect.async((resume) => {
-    const wake = (): void => resume(Effect.void)
-    this.waiting.add(wake)
-    return Effect.sync(() => this.waiting.delete(wake))
-  })
+  private more(position: number): Effect.Effect<void> {
+    return Effect.async((resume) => {
+      // Another fiber may have had its turn since this one found nothing.
+      if (this.ended || position < this.chunks.length) return resume(Effect.void)
+      const wake = (): void => resume(Effect.void)
+      this.waiting.add(wake)
+      return Effect.sync(() => this.waiting.delete(wake))
+    })
+  }
 
   private wake(): void {
     const waiting = [...this.waiting]

@@ -38,11 +38,15 @@ type Driver = Schedule.ScheduleDriver<unknown, LlmError>
 /** The attempts of one call. The Schedule is started by the first failure: most calls have none. */
 class Tries {
   private failed = 0
+  /** What a deadline further out had counted when the call began: attempts of retries further out. */
+  private before: number | undefined
   private driver: Driver | undefined
   constructor(private readonly schedule: Schedule.Schedule<unknown, LlmError>) {}
 
   readonly started: Effect.Effect<void> = Effect.map(FiberRef.get(AttemptCount.current), (count) => {
-    if (count !== undefined) count.attempts = this.failed + 1
+    if (count === undefined) return
+    this.before ??= count.attempts - 1
+    count.attempts = this.before + this.failed + 1
   })
 
   get isFirst(): boolean {

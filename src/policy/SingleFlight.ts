@@ -51,7 +51,7 @@ export const make = <A, E, Log>(): Effect.Effect<SingleFlight<A, E, Log>, never,
         const deferred = Deferred.unsafeMake<A, E>(FiberId.none)
         const entry: Entry<A, E, Log> = { deferred, result: Deferred.await(deferred), log, users: 0, fiber: undefined }
         entries.set(key, entry)
-        return Effect.interruptible(call(log)).pipe(
+        return Effect.interruptible(Effect.suspend(() => call(log))).pipe(
           Effect.exit,
           Effect.flatMap((exit) => {
             forget(key, entry)

@@ -9,16 +9,17 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Service } from "../LlmClient.js"
 import { make, type Policy, positiveDuration } from "./Make.js"
+import { Places } from "./Places.js"
 
 /** At least `interval` between the starts of two calls through this layer. Belongs inside of `retry`, which starts calls too. */
 export const throttle = (interval: Duration.DurationInput): Policy<ConfigError.ConfigError> =>
   make((next) =>
     Effect.gen(function*() {
       const millis = Duration.toMillis(yield* positiveDuration("throttle", interval))
-      const queue = yield* Effect.makeSemaphore(1)
+      const queue = new Places(1)
       let last = Number.NEGATIVE_INFINITY
       /** Whoever is first in the queue sleeps in it, and takes its turn only when it has slept. */
-      const turn = queue.withPermits(1)(Effect.gen(function*() {
+      const turn = queue.hold(Effect.gen(function*() {
         const wait = last + millis - (yield* Clock.currentTimeMillis)
         if (wait > 0) yield* Effect.sleep(Duration.millis(wait))
         last = yield* Clock.currentTimeMillis

@@ -4,6 +4,7 @@
  *
  * For streams, only the time that is spent waiting for the provider counts between parts, not the consumer's.
  */
+import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import type * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
@@ -62,13 +63,11 @@ const whole = (limit: "attempt" | "total", option: string, input: Duration.Durat
   make((next) =>
     Effect.map(positiveDuration(option, input), (duration): Service => {
       const limited = <A>(request: Request, call: Effect.Effect<A, LlmError>): Effect.Effect<A, LlmError> =>
-        Effect.suspend(() => {
-          const count: AttemptCount.AttemptCount = { attempts: 1 }
-          return call.pipe(
-            Effect.timeoutFail({ duration, onTimeout: () => timeout(next, request, limit, duration, count.attempts) }),
-            Effect.locally(AttemptCount.current, count)
-          )
-        })
+        Effect.flatMap(AttemptCount.start, ({ attempts, within }) =>
+          within(Effect.timeoutFail(call, {
+            duration,
+            onTimeout: () => timeout(next, request, limit, duration, attempts())
+          })))
       return {
         ...next,
         complete: (request) => limited(request, next.complete(request)),
@@ -111,22 +110,28 @@ const limitedStream = (
   wait: (given: Given, started: number, now: number) => Wait
 ): Stream.Stream<StreamPart, LlmError> =>
   Stream.unwrapScoped(
-    Effect.map(Effect.zip(Stream.toPull(stream), Clock.currentTimeMillis), ([pull, started]) => {
-      const given = new Given()
-      const count: AttemptCount.AttemptCount = { attempts: 1 }
-      const counted = Effect.locally(pull, AttemptCount.current, count)
-      return Stream.repeatEffectChunkOption(
-        Effect.flatMap(Clock.currentTimeMillis, (now) => {
-          const { error, left } = wait(given, started, now)
-          const limited = left === undefined ? counted : Effect.timeoutFail(counted, {
-            duration: left,
-            onTimeout: () => Option.some(error(count.attempts))
+    Effect.map(
+      Effect.all([Stream.toPull(stream), Clock.currentTimeMillis, AttemptCount.start]),
+      ([pull, started, { attempts, within }]) => {
+        const given = new Given()
+        const next = within(nonEmpty(pull))
+        return Stream.repeatEffectChunkOption(
+          Effect.flatMap(Clock.currentTimeMillis, (now) => {
+            const { error, left } = wait(given, started, now)
+            const limited = left === undefined ? next : Effect.timeoutFail(next, {
+              duration: left,
+              onTimeout: () => Option.some(error(attempts()))
+            })
+            return Effect.map(limited, (parts) => {
+              given.note(parts)
+              return parts
+            })
           })
-          return Effect.map(limited, (parts) => {
-            given.note(parts)
-            return parts
-          })
-        })
-      )
-    })
+        )
+      }
+    )
   )
+
+/** A network read may bring comments and half events alone: such a chunk is empty, and the wait goes on. */
+const nonEmpty = <A, E>(pull: Effect.Effect<Chunk.Chunk<A>, E>): Effect.Effect<Chunk.Chunk<A>, E> =>
+  Effect.flatMap(pull, (chunk) => Chunk.isEmpty(chunk) ? nonEmpty(pull) : Effect.succeed(chunk))

@@ -31,7 +31,7 @@ const spanOptions = (operation: string, origin: Origin): Tracer.SpanOptions => (
 })
 
 /** What a span says of an answer. */
-interface Answer {
+export interface Answer {
   readonly model: string
   readonly usage: Usage
   readonly id?: string

@@ -28,15 +28,18 @@ export const broken = (origin: Origin, error: HttpClientError.ResponseError): Co
     message: `the connection to ${hostOf(error.request.url)} broke before the answer was whole: ${wordsOf(error.cause)}`
   })
 
-/** Scheme, host and port: a URL may hold a user and a password. */
-const hostOf = (url: string): string => /^[a-z]+:\/\/(?:[^/@]*@)?([^/?#]+)/i.exec(url)?.[1] ?? "the provider"
+/** Host and port alone: the rest of a URL may hold a user, a password or a key. */
+const hostOf = (url: string): string => URL.canParse(url) ? new URL(url).host : "the provider"
 
-/** The words of an error and of what caused it ("fetch failed" says nothing, "connect ECONNREFUSED" behind it does). */
-const wordsOf = (cause: unknown, depth = 0): string => {
+/** The words of an error and of what caused it, without the user and the password of a URL that they quote. */
+const wordsOf = (cause: unknown): string => chainOf(cause, 0).replaceAll(/\/\/[^/\s]*@/g, "//")
+
+/** "fetch failed" says nothing, "connect ECONNREFUSED" behind it does. */
+const chainOf = (cause: unknown, depth: number): string => {
   if (!isRecord(cause) && !(cause instanceof Error)) return cause === undefined ? "unknown" : String(cause)
   const { message, code, cause: inner } = fieldsOf(cause)
   const own = message === "" ? code : code === "" || message.includes(code) ? message : `${message} (${code})`
-  return inner === undefined || depth > 3 ? own || "unknown" : `${own}: ${wordsOf(inner, depth + 1)}`
+  return inner === undefined || depth > 3 ? own || "unknown" : `${own}: ${chainOf(inner, depth + 1)}`
 }
 
 const fieldsOf = (cause: object): { readonly message: string; readonly code: string; readonly cause: unknown } => ({

@@ -31,6 +31,7 @@ import { StreamAssembly } from "../wire/StreamAssembly.js"
 import type { Encoded, Origin, Received, Vectors, Wire } from "../wire/Wire.js"
 import * as AttemptSpan from "./AttemptSpan.js"
 import * as Connection from "./Connection.js"
+import * as RequestBody from "./RequestBody.js"
 
 export interface Options {
   readonly provider: string
@@ -54,6 +55,12 @@ interface Reply {
   readonly received: Received
   readonly json: unknown
   readonly latency: Duration.Duration
+}
+
+/** A request as it goes out. */
+interface Outgoing extends Pick<Encoded, "warnings"> {
+  readonly origin: Origin
+  readonly body: string
 }
 
 /** How long the end of a stream's body is awaited behind its end marker, so that its connection can be used again. */
@@ -86,13 +93,12 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
     const send = (
       operation: "chat" | "stream" | "embed",
       origin: Origin,
-      body: Encoded["body"]
+      body: string
     ): Effect.Effect<HttpClientResponse.HttpClientResponse, LlmError> =>
       Effect.flatMap(prepared, (base) => {
-        const url = options.url(operation, origin.model)
         const outgoing = base.pipe(
-          HttpClientRequest.setUrl(url),
-          HttpClientRequest.setBody(HttpBody.text(JSON.stringify(body), "application/json"))
+          HttpClientRequest.setUrl(options.url(operation, origin.model)),
+          HttpClientRequest.setBody(HttpBody.text(body, "application/json"))
         )
         return http.execute(outgoing).pipe(
           Effect.mapError((error) => Connection.notAnswered(origin, error)),
@@ -117,11 +123,11 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
     const call = (
       operation: "chat" | "embed",
       origin: Origin,
-      encoded: Encoded
+      body: string
     ): Effect.Effect<Reply, LlmError> =>
       Effect.flatMap(Effect.clock, (clock) => {
         const started = clock.unsafeCurrentTimeMillis()
-        return Effect.flatMap(send(operation, origin, encoded.body), (response) =>
+        return Effect.flatMap(send(operation, origin, body), (response) =>
           Effect.flatMap(
             Effect.mapError(response.text, (error) => Connection.broken(origin, error)),
             (text) => {
@@ -135,31 +141,38 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
           ))
       })
 
+    /** In its span, which must not hear a secret either. */
+    const attempt = <A extends AttemptSpan.Answer>(
+      operation: "chat" | "embeddings",
+      origin: Origin,
+      effect: Effect.Effect<A, LlmError>
+    ): Effect.Effect<A, LlmError> => AttemptSpan.traced(operation, origin, Effect.mapError(effect, clean))
+
     // --- operations ------------------------------------------------------------
 
     /** What is wrong with a request before it is sent; otherwise what to send, and whom it goes to. */
-    const encode = (input: ChatRequest.ChatRequest, streamed: boolean): Either.Either<readonly [Origin, Encoded], LlmError> => {
+    const encode = (input: ChatRequest.ChatRequest, streamed: boolean): Either.Either<Outgoing, LlmError> => {
       const chat = ChatRequest.withDefaults(input, options.defaults)
       const origin = originOf(chat.model)
       const problem = ChatRequest.validate(chat)
-      return Option.isSome(problem)
-        ? Either.left(new InvalidRequest({ ...origin, ...problem.value, attempts: 0 }))
-        : Either.map(wire.encodeChat(chat, origin, streamed), (encoded) => [origin, encoded])
+      if (Option.isSome(problem)) return Either.left(new InvalidRequest({ ...origin, ...problem.value, attempts: 0 }))
+      return Either.flatMap(wire.encodeChat(chat, origin, streamed), ({ body, warnings }) =>
+        Either.map(RequestBody.print(body, chat, origin), (text) => ({ origin, body: text, warnings })))
     }
 
     const complete = (input: ChatRequest.ChatRequest): Effect.Effect<Completion.Completion, LlmError> =>
       Effect.suspend(() =>
         Either.match(encode(input, false), {
           onLeft: Effect.fail,
-          onRight: ([origin, encoded]) =>
-            AttemptSpan.traced("chat", origin, Effect.flatMap(call("chat", origin, encoded), ({ json, latency, received }) =>
+          onRight: ({ body, origin, warnings }) =>
+            attempt("chat", origin, Effect.flatMap(call("chat", origin, body), ({ json, latency, received }) =>
               Either.match(wire.decodeChat(json, received), {
                 onLeft: Effect.fail,
                 onRight: (answer) =>
                   Effect.succeed(Completion.make({
                     ...answer,
                     requestId: received.requestId,
-                    warnings: encoded.warnings,
+                    warnings,
                     cached: false,
                     attempts: 1,
                     latency,
@@ -167,31 +180,30 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
                   }))
               })))
         })
-      ).pipe(Effect.mapError(clean))
+      )
 
     const stream = (input: ChatRequest.ChatRequest): Stream.Stream<StreamPart, LlmError> =>
       Stream.suspend(() =>
         Either.match(encode(input, true), {
           onLeft: Stream.fail,
-          onRight: ([origin, encoded]) => Stream.unwrapScoped(AttemptSpan.tracedScoped("chat", origin, (span) =>
-            Effect.map(open(origin, encoded, span), Stream.repeatEffectChunkOption)))
+          onRight: (outgoing) => Stream.unwrapScoped(AttemptSpan.tracedScoped("chat", outgoing.origin, (span) =>
+            Effect.mapBoth(open(outgoing, span), { onFailure: clean, onSuccess: Stream.repeatEffectChunkOption })))
         })
-      ).pipe(Stream.mapError(clean))
+      )
 
     /** Opens a stream: the Effect that it gives waits for the next network read and decodes all of it. */
     const open = (
-      origin: Origin,
-      encoded: Encoded,
+      { body, origin, warnings }: Outgoing,
       span: AttemptSpan.StreamSpan
     ): Effect.Effect<Effect.Effect<Chunk.Chunk<StreamPart>, Option.Option<LlmError>>, LlmError, Scope.Scope> =>
       Effect.flatMap(Effect.clock, (clock) => {
         const started = clock.unsafeCurrentTimeMillis()
-        return Effect.flatMap(send("stream", origin, encoded.body), (response) => {
+        return Effect.flatMap(send("stream", origin, body), (response) => {
           const from = received(origin, response, clock.unsafeCurrentTimeMillis())
-          const assembly = new StreamAssembly({ ...origin, requestId: from.requestId, warnings: encoded.warnings })
+          const assembly = new StreamAssembly({ ...origin, requestId: from.requestId, warnings })
           const elapsed = (): Duration.Duration => Duration.millis(Math.max(0, clock.unsafeCurrentTimeMillis() - started))
           return Effect.map(Stream.toPull(response.stream), (pull) =>
-            nextParts({ pull, wire, assembly, received: from, status: response.status, elapsed, span }))
+            nextParts({ pull, wire, assembly, received: from, status: response.status, elapsed, span, clean }))
         })
       })
 
@@ -212,17 +224,18 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
         )
         return Effect.map(
           Effect.forEach(batches, (batch) => {
-            const encoded = embeddings.encode({ ...input, input: batch }, origin)
-            return AttemptSpan.traced("embeddings", origin, Effect.flatMap(call("embed", origin, encoded), (reply) =>
+            const { body } = embeddings.encode({ ...input, input: batch }, origin)
+            return Effect.flatMap(RequestBody.print(body, input, origin), (text) =>
+              attempt("embeddings", origin, Effect.flatMap(call("embed", origin, text), (reply) =>
               Either.match(Either.filterOrLeft(
                 embeddings.decode(reply.json, reply.received),
                 (decoded) => decoded.vectors.length === batch.length,
                 (decoded) => vectorsMissing(reply.received, batch.length, decoded.vectors.length)
-              ), { onLeft: Effect.fail, onRight: (decoded) => Effect.succeed({ ...reply, ...decoded }) })))
+              ), { onLeft: Effect.fail, onRight: (decoded) => Effect.succeed({ ...reply, ...decoded }) }))))
           }),
           joinBatches
         )
-      }).pipe(Effect.mapError(clean))
+      })
 
     return { provider, model: options.model, complete, stream, embed }
   })
@@ -239,11 +252,12 @@ interface Reading {
   readonly status: number
   readonly elapsed: () => Duration.Duration
   readonly span: AttemptSpan.StreamSpan
+  readonly clean: (error: LlmError) => LlmError
 }
 
 /** All parts of one network read as one Chunk; the last Chunk holds the `Finish`; then the end, or the failure. */
 const nextParts = (reading: Reading): Effect.Effect<Chunk.Chunk<StreamPart>, Option.Option<LlmError>> => {
-  const { assembly, elapsed, pull, received, span, wire } = reading
+  const { assembly, clean, elapsed, pull, received, span, wire } = reading
   const decoder = new Sse.Decoder()
   let ended = false
   let bytesOver = false
@@ -262,15 +276,19 @@ const nextParts = (reading: Reading): Effect.Effect<Chunk.Chunk<StreamPart>, Opt
 
   /** Judges the end; parts that came in the same read go out before a failure. */
   const finish = (parts: Chunk.Chunk<StreamPart>): Effect.Effect<Chunk.Chunk<StreamPart>, Option.Option<LlmError>> => {
-    if (Chunk.isNonEmpty(parts) && assembly.failure !== undefined) return Effect.succeed(parts)
-    ended = true
     const end = assembly.end(elapsed())
-    if (!Chunk.isChunk(end)) {
-      span.failed(end)
-      return Effect.fail(Option.some(end))
+    if (Chunk.isChunk(end)) {
+      ended = true
+      span.finished(end)
+      return Effect.succeed(Chunk.appendAll(parts, end))
     }
-    span.finished(end)
-    return Effect.succeed(Chunk.appendAll(parts, end))
+    if (Chunk.isNonEmpty(parts)) {
+      assembly.fail(end)
+      return Effect.succeed(parts)
+    }
+    const error = clean(end)
+    span.failed(error)
+    return Effect.fail(Option.some(error))
   }
 
   /** The bytes ended, by themselves or by an error, with no end marker. */
@@ -283,7 +301,7 @@ const nextParts = (reading: Reading): Effect.Effect<Chunk.Chunk<StreamPart>, Opt
     const parts = assembly.take()
     if (before === undefined && assembly.failure === undefined && assembly.finishReason === undefined && !assembly.done) {
       if (Option.isSome(error)) assembly.fail(cut(assembly, received, error.value))
-      else if (decoder.foreign !== "") assembly.fail(notAnAnswer(received, reading.status, decoder.foreign))
+      else if (isForeign(decoder.foreign)) assembly.fail(notAnAnswer(received, reading.status, decoder.foreign))
     }
     return finish(parts)
   }
@@ -312,6 +330,10 @@ const cut = (assembly: StreamAssembly, received: Received, error: HttpClientErro
   const seen = assembly.seen(cause)
   return seen === cause ? assembly.interrupted(cause.message, cause) : seen
 }
+
+/** Whether text outside of events says something: the torn beginning of a field says only that the stream was cut. */
+const isForeign = (text: string): boolean =>
+  !["data:", "event:", "id:", "retry:"].some((field) => field.startsWith(text.trimEnd()))
 
 /** A success by its status whose body is a page, an error or nothing. */
 const notAnAnswer = (received: Received, status: number, text: string): LlmError => {

@@ -22,11 +22,12 @@ export const key = (name: string, value: Redacted.Redacted): Checked<Redacted.Re
 /** An http or https URL, without its trailing slash. */
 export const baseUrl = (name: string, value: string): Checked<string> => {
   if (!URL.canParse(value)) return invalid(name, "this is no URL: it must look like https://host/path")
-  const { hash, password, protocol, search, username } = new URL(value)
-  if (protocol !== "http:" && protocol !== "https:") return invalid(name, `the URL must begin with https:// or http://, not ${protocol}`)
+  const { href, password, protocol, username } = new URL(value)
+  if (protocol !== "http:" && protocol !== "https:") return invalid(name, "the URL must begin with https:// or http://")
   if (username !== "" || password !== "") return invalid(name, "the URL must not hold a user or a password")
-  if (search !== "" || hash !== "") return invalid(name, "the URL must end with its path, without ? and #")
-  return Effect.succeed(value.replace(/\/+$/, ""))
+  if (/[?#]/.test(href)) return invalid(name, "the URL must end with its path, without ? and #")
+  // As the parser reads it: without the blanks and line breaks that a pasted one has around it.
+  return Effect.succeed(href.replace(/\/+$/, ""))
 }
 
 /** The name of a model, an organization, …: not empty, no blanks around it, no control characters. */

@@ -8,6 +8,7 @@ import type * as Completion from "../Completion.js"
 import { excerpt, InvalidRequest, type LlmError, MalformedResponse, UnsupportedFeature } from "../LlmError.js"
 import * as Prompt from "../Prompt.js"
 import type { StreamPart } from "../StreamPart.js"
+import * as ErrorBody from "./ErrorBody.js"
 import * as ErrorClassification from "./ErrorClassification.js"
 import * as FinishReasons from "./FinishReasons.js"
 import * as Json from "./Json.js"
@@ -254,9 +255,9 @@ const readContent = (
     const piece = Json.record(item)
     if (piece?.type === "text") onText(Json.string(piece.text) ?? "")
     else if (piece?.type === "thinking") {
-      const thinking = piece.thinking
+      const { thinking } = piece
       if (typeof thinking === "string") onReasoning(thinking)
-      else readContent(thinking, onReasoning, onReasoning)
+      else for (const thought of Json.array(thinking)) onReasoning(Json.string(Json.record(thought)?.text) ?? "")
     }
   }
 }
@@ -286,7 +287,7 @@ const decodeChat: Wire["decodeChat"] = (json, received) => {
         requestId,
         status: 200,
         message: "the answer has no choices[0].message",
-        body: excerpt(JSON.stringify(json) ?? "")
+        body: excerpt(ErrorBody.print(json))
       })
     )
   }
@@ -341,10 +342,12 @@ const readEvent: Wire["readEvent"] = (event, assembly, received) => {
     assembly.done = true
     return
   }
+  // Some keep the connection alive with events that say nothing.
+  if (data === "" && event.event !== "error") return
   const json = Json.parse(data)
   const chunk = Json.record(json)
   if (event.event === "error" || (chunk === undefined || "error" in chunk || chunk.choices === undefined) && ErrorClassification.isErrorPayload(json)) {
-    assembly.fail(ErrorClassification.classifyPayload(received.origin, json ?? data, received))
+    assembly.fail(ErrorClassification.classifyPayload(received.origin, json === undefined ? data : json, received))
     return
   }
   if (chunk === undefined) return assembly.fail(malformedChunk(received, data))
@@ -354,7 +357,7 @@ const readEvent: Wire["readEvent"] = (event, assembly, received) => {
 const readChunk = (chunk: Json.JsonRecord, assembly: StreamAssembly): void => {
   if (assembly.id === "") assembly.id = Json.string(chunk.id) ?? ""
   if (assembly.model === "") assembly.model = Json.string(chunk.model) ?? ""
-  const usage = chunk.usage === null ? undefined : OpenAiUsage.read(chunk)
+  const usage = OpenAiUsage.read(chunk)
   if (usage !== undefined) assembly.usage = usage
   // Only the first choice: `n` is not offered. Azure's first chunk has none, its last one no delta.
   const choice = Json.record(Json.array(chunk.choices)[0])

@@ -83,9 +83,12 @@ export const titleOf = (page: string): string | undefined => {
 // Is it an error at all?
 // -----------------------------------------------------------------------------
 
-const isFilled = (error: unknown): boolean =>
-  Json.isRecord(error) ? Object.keys(error).length > 0 : Array.isArray(error) ? error.length > 0 : error === true ||
-    Json.nonEmptyString(error) !== undefined
+/** What stands under `error` may be null, empty or false, and means nothing then. */
+const isFilled = (error: unknown): boolean => {
+  if (Array.isArray(error)) return error.length > 0
+  if (Json.isRecord(error)) return Object.keys(error).length > 0
+  return error === true || Json.nonEmptyString(error) !== undefined
+}
 
 const isErrorStatus = (code: unknown): code is number => typeof code === "number" && code >= 400 && code <= 599
 
@@ -112,7 +115,7 @@ export const isError = (value: unknown): boolean =>
 const outerOf = (value: unknown): Json.JsonRecord =>
   Json.record(value) ?? Json.array(value).filter(Json.isRecord).find(isErrorRecord) ?? records(value)[0] ?? {}
 
-/** The record that tells about the fault: the body itself, or what stands in it under `error`, `errors` or `response`. */
+/** The record that tells of the fault: the body itself, or what stands in it under `error`, `errors` or `response`. */
 const innerOf = (outer: Json.JsonRecord): Json.JsonRecord => {
   const error = Json.record(outer["error"]) ?? Json.record(Json.record(outer["response"])?.["error"]) ??
     records(outer["errors"])[0] ?? outer
@@ -156,13 +159,14 @@ const deeper = (inner: Json.JsonRecord): Json.JsonRecord | undefined =>
 const isWord = (outer: Json.JsonRecord, inner: Json.JsonRecord) => (word: string): boolean => {
   if (word === "error" || word.length > maxLabel) return false
   if (!/^\d+$/.test(word)) return true
-  return inner === outer["error"] ? firstString(inner["type"]) === undefined : outer["success"] === false && inner === outer
+  if (inner === outer["error"]) return firstString(inner["type"]) === undefined
+  return inner === outer && outer["success"] === false
 }
 
 const wordOf = (code: unknown): string | undefined => typeof code === "number" ? String(code) : firstString(code)
 
-const wordsOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): ReadonlyArray<string> =>
-  strings(
+const wordsOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): ReadonlyArray<string> => {
+  const words = strings(
     wordOf(inner["code"]),
     ...details(outer).map((detail) => detail["reason"]),
     deeper(inner)?.["code"],
@@ -172,7 +176,9 @@ const wordsOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): ReadonlyArray<
     wordOf(outer["code"]),
     outer["error_type"],
     outer["type"]
-  ).filter(isWord(outer, inner))
+  )
+  return Array.from(new Set(words)).filter(isWord(outer, inner))
+}
 
 const statusOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): number | undefined =>
   [inner["code"], inner["status"], inner["status_code"], outer["code"], outer["status"], outer["status_code"]]

@@ -105,7 +105,7 @@ interface Facts {
 }
 
 const make: { readonly [K in Kind]: (facts: Facts) => Extract<LlmError.LlmError, { readonly _tag: K }> } = {
-  InvalidRequest: ({ common, error }) => new LlmError.InvalidRequest({ ...common, param: error.param, code: error.code }),
+  InvalidRequest: ({ common, error: { code, param } }) => new LlmError.InvalidRequest({ ...common, param, code }),
   AuthenticationFailed: ({ common }) => new LlmError.AuthenticationFailed(common),
   PermissionDenied: ({ common }) => new LlmError.PermissionDenied(common),
   ModelNotFound: ({ common }) => new LlmError.ModelNotFound(common),
@@ -175,7 +175,9 @@ const finish = (origin: Origin, answer: Omit<ErrorAnswer, "status" | "body">, fo
       body: withoutSecrets(LlmError.excerpt(found.body))
     },
     error: found.error,
-    retryAfter: isRetryable[kind] ? retryAfter(headers, found.json, found.message, now, kind === "RateLimited") : undefined
+    retryAfter: isRetryable[kind]
+      ? retryAfter(headers, found.json, found.message, now, kind === "RateLimited")
+      : undefined
   })
 }
 
@@ -183,9 +185,11 @@ const isRedirect = (status: number): boolean => status >= 300 && status < 400
 
 const isSuccess = (status: number): boolean => status >= 200 && status < 300
 
-/** A redirect may carry secrets behind its path. */
-const redirect = (status: number, location: string | undefined): string =>
-  `${statusText(status)}: the base URL redirects to ${location?.replace(/[?#].*$/s, "") ?? "another place"}`
+/** A URL may carry secrets before its host and behind its path. */
+const redirect = (status: number, location: string | undefined): string => {
+  const place = location?.replace(/[?#].*$/s, "").replace(/\/\/[^/]*@/, "//")
+  return `${statusText(status)}: the base URL redirects to ${place ?? "another place"}`
+}
 
 /** Of a page only the title is for people to read; any other text speaks for itself. */
 const messageWithoutJson = (status: number, body: string): string => {
@@ -204,7 +208,8 @@ export const classify = (origin: Origin, answer: ErrorAnswer): LlmError.LlmError
   const error = ErrorBody.read(json)
   const found = { status, json, error, body }
   if (isRedirect(status)) {
-    return finish(origin, answer, { ...found, kind: "InvalidRequest", message: shorten(redirect(status, headers["location"])) })
+    const message = shorten(redirect(status, headers["location"]))
+    return finish(origin, answer, { ...found, kind: "InvalidRequest", message })
   }
   const message = shorten(json === undefined ? messageWithoutJson(status, body) : error.message ?? statusText(status))
   const kind = isSuccess(status) ? "MalformedResponse" : kindOf({ status, words: error.words, message })

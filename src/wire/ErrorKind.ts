@@ -27,7 +27,9 @@ export type Kind =
 /** `DeploymentNotFound`, `NOT_FOUND` and `not_found` are written alike. */
 const normal = (word: string): string => word.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "")
 
-const dictionary = <A>(rows: ReadonlyArray<readonly [meaning: A, words: ReadonlyArray<string>]>): ReadonlyMap<string, A> =>
+const dictionary = <A>(
+  rows: ReadonlyArray<readonly [meaning: A, words: ReadonlyArray<string>]>
+): ReadonlyMap<string, A> =>
   new Map(rows.flatMap(([meaning, words]) => words.map((word): [string, A] => [normal(word), meaning])))
 
 /** Words that decide, whatever the status. The numbers are Zhipu's. */
@@ -37,7 +39,6 @@ const kindOfWord = dictionary<Kind>([
     "exceed_context_size_error",
     "context_window_exceeded",
     "model_context_window_exceeded",
-    "string_above_max_length_tokens",
     "1261"
   ]],
   ["ContentFiltered", [
@@ -148,7 +149,14 @@ const statusOfWord = dictionary<number>([
     "Some resource has been exhausted"
   ]],
   [500, ["api_error", "server_error", "internal_error", "INTERNAL", "internal_server_error", "internal_failure"]],
-  [503, ["UNAVAILABLE", "unavailable_error", "service_unavailable", "service_unavailable_error", "no_capacity", "The service is currently unavailable"]],
+  [503, [
+    "UNAVAILABLE",
+    "unavailable_error",
+    "service_unavailable",
+    "service_unavailable_error",
+    "no_capacity",
+    "The service is currently unavailable"
+  ]],
   [504, ["timeout_error", "DEADLINE_EXCEEDED"]]
 ])
 
@@ -304,6 +312,7 @@ const meantStatus = (status: number | undefined, words: ReadonlyArray<string>): 
   return isVague(status) && named !== undefined && !isVague(named) ? named : status
 }
 
+/** All that an answer tells of its error. */
 export interface Evidence {
   /** The HTTP status, or the one that an error inside HTTP 200 names. */
   readonly status: number | undefined
@@ -312,6 +321,7 @@ export interface Evidence {
   readonly message: string
 }
 
+/** The kind of error that the evidence stands for. Where nothing tells, it is the server that failed. */
 export const kindOf = (evidence: Evidence): Kind => {
   const status = meantStatus(evidence.status, evidence.words)
   return firstMeaning(evidence.words, kindOfWord) ?? kindOfMessage(evidence.message, status) ??

@@ -5,6 +5,7 @@ import * as Either from "effect/Either"
 import * as Encoding from "effect/Encoding"
 import type { EmbedRequest } from "../Embeddings.js"
 import { excerpt, type LlmError, MalformedResponse } from "../LlmError.js"
+import * as ErrorBody from "./ErrorBody.js"
 import * as ErrorClassification from "./ErrorClassification.js"
 import * as Json from "./Json.js"
 import * as OpenAiUsage from "./OpenAiUsage.js"
@@ -47,7 +48,7 @@ const decode = (json: unknown, received: Received): Either.Either<Vectors, LlmEr
         requestId,
         status: 200,
         message: "the answer has no data[].embedding",
-        body: excerpt(JSON.stringify(json) ?? "")
+        body: excerpt(ErrorBody.print(json))
       })
     )
   }

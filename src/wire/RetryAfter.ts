@@ -104,7 +104,7 @@ interface Reset {
   readonly remaining: number | undefined
 }
 
-/** The limit that was hit has nothing left. Where no limit says what it has left, it may be the one that lasts longest. */
+/** The limit that was hit has nothing left. Where none says what it has left, it may be the one that lasts longest. */
 const longestReset = (resets: ReadonlyArray<Reset>): number | undefined => {
   const candidates = resets.some((reset) => reset.remaining !== undefined)
     ? resets.filter((reset) => reset.remaining === 0)

@@ -90,7 +90,7 @@ export class StreamAssembly {
         ? new MalformedResponse({ provider, model, requestId, message: "the stream ended without an answer in it" })
         : this.interrupted("the stream ended before the answer was whole")
     }
-    if (this.refusal !== "" && !this.given.visible) {
+    if (this.refusal !== "" && this.given.text === "") {
       return refused({ provider, model, requestId }, this.refusal, this.usage)
     }
     const calls = this.calls.whole()

@@ -4,6 +4,7 @@
  */
 import type { ToolCallPart } from "../Prompt.js"
 import type { StreamPart } from "../StreamPart.js"
+import * as ErrorBody from "./ErrorBody.js"
 
 /** One piece of one call, as it came; any of it may be missing, empty or of another type. */
 export interface Piece {
@@ -19,8 +20,6 @@ interface Call {
   readonly madeId: boolean
   name: string
   arguments: string
-  /** How much of the arguments has been given out. */
-  given: number
   started: boolean
 }
 
@@ -28,7 +27,7 @@ const filled = (value: unknown): string | undefined => typeof value === "string"
 
 /** Most send text; some send the object itself, or null. */
 const argumentsText = (value: unknown): string =>
-  typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value)
+  typeof value === "string" ? value : value === undefined || value === null ? "" : ErrorBody.print(value)
 
 /** A tool without parameters is called with nothing, `null` or `{}`. */
 const wholeArguments = (text: string): string => {
@@ -36,10 +35,11 @@ const wholeArguments = (text: string): string => {
   return trimmed === "" || trimmed === "null" ? "{}" : text
 }
 
-/** Another id under the same index is another call, and so is another name without an id. */
+/** Another id under the same index is another call, and so is another name, or any name where nothing else tells. */
 const isAnother = (open: Call, id: string | undefined, name: string | undefined, index: number | undefined): boolean => {
-  if (id !== undefined) return id !== open.id && !open.madeId
-  return name !== undefined && open.name !== "" && (index === undefined || name !== open.name)
+  if (id !== undefined && id !== open.id && !open.madeId) return true
+  if (name === undefined || open.name === "") return false
+  return name !== open.name || (id === undefined && index === undefined)
 }
 
 export class ToolCallAssembly {
@@ -54,17 +54,17 @@ export class ToolCallAssembly {
   /** Takes one piece; what can be told of its call goes to `out`. `answerId` makes ids where the provider sends none. */
   add(piece: Piece, answerId: string, out: Array<StreamPart>): void {
     const call = this.find(piece, answerId)
+    const text = argumentsText(piece.arguments)
     if (call.name === "") call.name = filled(piece.name) ?? ""
-    call.arguments += argumentsText(piece.arguments)
+    call.arguments += text
     if (call.name === "") return
+    // What came before the name is given out with it.
+    const news = call.started ? text : call.arguments
     if (!call.started) {
       call.started = true
       out.push({ _tag: "ToolCallStart", id: call.id, name: call.name })
     }
-    if (call.given < call.arguments.length) {
-      out.push({ _tag: "ToolCallDelta", id: call.id, arguments: call.arguments.slice(call.given) })
-      call.given = call.arguments.length
-    }
+    if (news !== "") out.push({ _tag: "ToolCallDelta", id: call.id, arguments: news })
   }
 
   /** The whole calls, in the order in which they began; `undefined` when one of them never got a name. */
@@ -82,18 +82,18 @@ export class ToolCallAssembly {
     const id = filled(piece.id)
     const name = filled(piece.name)
     const index = typeof piece.index === "number" ? piece.index : undefined
-    const open = index !== undefined
-      ? this.byIndex.get(index)
-      : id !== undefined
-      ? this.calls.find((call) => call.id === id)
-      : this.calls.at(-1)
+    const sameId = id === undefined ? undefined : this.calls.find((call) => call.id === id)
+    const open = index !== undefined ? this.byIndex.get(index) : id !== undefined ? sameId : this.calls.at(-1)
     if (open !== undefined && !isAnother(open, id, name, index)) return open
+    // Calls that share an index and come in turns.
+    if (open !== undefined && sameId !== undefined && sameId !== open) return sameId
+    // An id that is taken stays with the first call: some servers give all calls of an answer the same.
+    const ownId = sameId === undefined ? id : undefined
     const call: Call = {
-      id: id ?? `call_${answerId}_${this.calls.length}`,
-      madeId: id === undefined,
+      id: ownId ?? `call_${answerId}_${this.calls.length}`,
+      madeId: ownId === undefined,
       name: "",
       arguments: "",
-      given: 0,
       started: false
     }
     this.calls.push(call)

@@ -12,7 +12,7 @@ const Tree = Schema.Struct({
   children: Schema.Array(Schema.suspend((): Schema.Schema<Tree> => Tree))
 }).annotations({ identifier: "Tree" })
 
-const schemas: ReadonlyArray<readonly [string, Schema.Schema<any, any>]> = [
+const schemas: ReadonlyArray<readonly [string, Schema.Schema.AnyNoContext]> = [
   ["literals and booleans", Schema.Struct({ label: Schema.Literal("a", "b", 3, null), urgent: Schema.Boolean })],
   ["optional properties", Schema.Struct({ a: Schema.optional(Schema.String), b: Schema.NullOr(Schema.Number) })],
   ["bounded numbers", Schema.Struct({

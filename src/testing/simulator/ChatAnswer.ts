@@ -119,7 +119,7 @@ const calledTools = (task: ChatTask, key: string): ReadonlyArray<Tool> => {
   const last = task.messages.at(-1)
   if (choice === "none" || last === undefined || last.role === "tool" || last.role === "function") return []
   if (typeof choice === "object") return task.tools.filter((tool) => tool.name === choice.name).slice(0, 1)
-  const question = task.messages.filter((message) => message.role === "user").at(-1)?.text ?? ""
+  const question = task.messages.reduce((text, message) => (message.role === "user" ? message.text : text), "")
   const mentioned = task.tools.filter((tool) => question.includes(tool.name))
   if (mentioned.length > 0) return task.parallelToolCalls ? mentioned : mentioned.slice(0, 1)
   const [first, ...others] = task.tools

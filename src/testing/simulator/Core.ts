@@ -2,19 +2,17 @@
  * The simulated service without any I/O: a request in, an answer out, and all time through the Clock of the fiber that
  * asks. The fronts (a server, an HttpClient) carry requests to it and answers away.
  */
-import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
-import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import * as Fault from "./Fault.js"
 import * as FaultScript from "./FaultScript.js"
 import * as Ledger from "./Ledger.js"
-import { defaultModels } from "./Model.js"
+import * as Model from "./Model.js"
 import { openAi } from "./OpenAi.js"
 import type { Options } from "./Options.js"
+import * as Playback from "./Playback.js"
 import * as PromptCache from "./PromptCache.js"
 import * as RateLimit from "./RateLimit.js"
 import * as Seed from "./Seed.js"
@@ -22,9 +20,6 @@ import type { Call, Plan, Refused, Route, SimulatorRequest, Wire, World } from "
 
 /** All that the simulator speaks; the first one answers what no route takes. */
 const wires: readonly [Wire, ...ReadonlyArray<Wire>] = [openAi]
-
-/** The simulator broke the connection. */
-export class ConnectionCut extends Data.TaggedError("ConnectionCut") {}
 
 export type Answer =
   /** All of it at once, and already counted as given. */
@@ -39,7 +34,7 @@ export type Answer =
     readonly _tag: "Streaming"
     readonly status: number
     readonly headers: Readonly<Record<string, string>>
-    readonly body: Stream.Stream<Uint8Array, ConnectionCut>
+    readonly body: Stream.Stream<Uint8Array, Playback.ConnectionCut>
     readonly abandon: () => void
   }
   /** The connection is reset before any headers. */
@@ -63,7 +58,7 @@ export const make = (options: Options): Core => {
   }
   const world: World = {
     seed: options.seed ?? 0,
-    models: options.models ?? defaultModels,
+    models: options.models ?? Model.defaultModels,
     contextTokens: options.contextTokens ?? 128_000,
     answer: options.answer,
     cachedTokens: prompts.cachedTokens
@@ -93,6 +88,7 @@ export const make = (options: Options): Core => {
       const call: Call = { method: request.method, path, headers: request.headers, json: parse(request.body) }
       const { route, wire } = find(path, request.method)
       const { model, stream } = route?.peek(call) ?? { model: "", stream: false }
+      const known = Model.find(world.models, model)
       const fault = nextFault({ index: ledger.attempts(), model, stream })
       const entry = ledger.arrive({ request, json: call.json, model, stream, fault: fault._tag, at: arrivedAt })
 
@@ -104,7 +100,7 @@ export const make = (options: Options): Core => {
           model,
           processingMillis: clock.unsafeCurrentTimeMillis() - arrivedAt
         }),
-        ...(model === "" ? {} : limit.headers(model, clock.unsafeCurrentTimeMillis()))
+        ...(known === undefined ? {} : limit.headers(known.id, clock.unsafeCurrentTimeMillis()))
       })
 
       const give = (
@@ -141,7 +137,7 @@ export const make = (options: Options): Core => {
           _tag: "Streaming",
           status: 200,
           headers: headersOf(script.contentType, script.contentLength),
-          body: body(script, entry, clock, sentAt, options.flushEach === true),
+          body: Playback.play(script, { entry, clock, sentAt, flushEach: options.flushEach === true }),
           abandon: () => entry.end("closedByClient", clock.unsafeCurrentTimeMillis())
         }
       }
@@ -205,60 +201,6 @@ export const make = (options: Options): Core => {
       ledger.reset
     )
   }
-}
-
-/** Sends the steps as they fall due, all that are due together in one piece. */
-const body = (
-  script: FaultScript.Script,
-  entry: Ledger.Entry,
-  clock: Clock.Clock,
-  sentAt: number,
-  flushEach: boolean
-): Stream.Stream<Uint8Array, ConnectionCut> => {
-  const { ending, steps } = script
-  let index = 0
-
-  const due = Effect.sync(() => {
-    const now = clock.unsafeCurrentTimeMillis()
-    let text = ""
-    let tokens = 0
-    for (let step = steps[index]; step !== undefined && sentAt + step.due <= now; step = steps[++index]) {
-      if (flushEach && text !== "") break
-      text += step.text
-      tokens += step.tokens
-    }
-    if (tokens > 0) entry.bill(0, tokens)
-    // Not at the next pull: a client may stop reading at the end marker.
-    if (index >= steps.length && ending._tag === "Clean") entry.end("complete", now, script.whole)
-    return Chunk.of(encoder.encode(text))
-  })
-
-  const end = Effect.suspend((): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<ConnectionCut>> => {
-    switch (ending._tag) {
-      case "Clean":
-        entry.end("complete", clock.unsafeCurrentTimeMillis(), script.whole)
-        return Effect.fail(Option.none())
-      case "Cut":
-        entry.end("cut", clock.unsafeCurrentTimeMillis())
-        return Effect.fail(Option.some(new ConnectionCut()))
-      case "Silence":
-        return ending.comments === undefined
-          ? Effect.never
-          : Effect.as(clock.sleep(Duration.millis(ending.comments)), Chunk.of(encoder.encode(": ping\n\n")))
-    }
-  })
-
-  const pull = Effect.suspend(() => {
-    const step = steps[index]
-    if (step === undefined) return end
-    const wait = sentAt + step.due - clock.unsafeCurrentTimeMillis()
-    return wait > 0 ? Effect.zipRight(clock.sleep(Duration.millis(wait)), due) : due
-  })
-
-  return Stream.ensuring(
-    Stream.repeatEffectChunkOption(pull),
-    Effect.sync(() => entry.end("closedByClient", clock.unsafeCurrentTimeMillis()))
-  )
 }
 
 const find = (path: string, method: string): { readonly wire: Wire; readonly route: Route | undefined } => {

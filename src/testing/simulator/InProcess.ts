@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { Answer, ConnectionCut, Core } from "./Core.js"
+import type { Answer, Core } from "./Core.js"
 
 /** Whatever the host of the URL, the request goes to the simulator. */
 export const make = (core: Core): HttpClient.HttpClient =>
@@ -121,7 +121,7 @@ class Response extends Inspectable.Class implements HttpClientResponse.HttpClien
     })
   }
 
-  private broken(cause: ConnectionCut | unknown): HttpClientError.ResponseError {
+  private broken(cause: unknown): HttpClientError.ResponseError {
     return new HttpClientError.ResponseError({ request: this.request, response: this, reason: "Decode", cause })
   }
 }

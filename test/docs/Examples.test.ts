@@ -1,0 +1,54 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "@effect/vitest"
+import { execFile } from "node:child_process"
+import { readdirSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { announced, missing, printedBy } from "./Output.js"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const folder = `${root}examples/`
+const read = (file: string): string => readFileSync(folder + file, "utf8")
+
+/** Every file but what the others share. The demo is a program of its own: it is run as one. */
+const all = readdirSync(folder).filter((file) => file.endsWith(".ts") && file !== "support.ts")
+const examples = all.filter((file) => file !== "demo.ts")
+const programs = ["complete.ts", ...all.filter((file) => file === "demo.ts")]
+
+const spawned = (file: string): Promise<{ readonly stdout: string; readonly stderr: string }> => {
+  const { OPENAI_API_KEY: _, ...env } = process.env
+  return promisify(execFile)(process.execPath, ["--import", "tsx", `examples/${file}`], { cwd: root, env })
+}
+
+describe("examples", () => {
+  beforeEach(() => {
+    // Without a key they call a simulated OpenAI on this machine.
+    vi.stubEnv("OPENAI_API_KEY", undefined)
+  })
+  afterEach(() => {
+    vi.unstubAllEnvs()
+  })
+
+  it("there are some", () => {
+    expect(examples.length).toBeGreaterThan(10)
+  })
+
+  it.each(examples)("%s says what it shows, how to run it, and what it prints", (file) => {
+    const header = /^(?:\/\/ .*\n)+/.exec(read(file))?.[0] ?? ""
+    expect(header.split("\n").length).toBeGreaterThan(2)
+    expect(header).toContain(`npx tsx examples/${file}\n`)
+    expect(announced(read(file))).not.toEqual([])
+    expect(read(file).split("\n").length).toBeLessThanOrEqual(60)
+  })
+
+  it.each(examples)("%s prints what it says", { timeout: 30_000 }, async (file) => {
+    const printed = await printedBy(() => import(folder + file))
+    expect(missing(printed, announced(read(file))), `printed:\n${printed.join("\n")}`).toEqual([])
+  })
+
+  it.each(programs)("npx tsx examples/%s runs and ends", { timeout: 120_000 }, async (file) => {
+    const { stderr, stdout } = await spawned(file)
+    expect(stdout).not.toBe("")
+    expect(missing(stdout.split("\n"), announced(read(file)))).toEqual([])
+    expect(stderr).not.toMatch(/Error/)
+  })
+})

@@ -1,0 +1,62 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as FinishReasons from "../../src/wire/FinishReasons.js"
+
+const context: FinishReasons.Context = {
+  provider: "acme",
+  model: "acme-1",
+  requestId: "req-1",
+  text: "He",
+  usage: { outputTokens: 1 },
+  hasToolCalls: false
+}
+
+describe("a finish reason", () => {
+  it.each([
+    ["stop", "stop"],
+    ["eos", "stop"],
+    ["eos_token", "stop"],
+    ["end_turn", "stop"],
+    ["stop_sequence", "stop"],
+    ["STOP", "stop"],
+    ["length", "length"],
+    ["model_length", "length"],
+    ["max_tokens", "length"],
+    ["model_context_window_exceeded", "length"],
+    ["MAX_TOKENS", "length"],
+    ["tool_calls", "tool-calls"],
+    ["function_call", "tool-calls"],
+    ["tool_use", "tool-calls"],
+    ["pause_turn", "other"],
+    ["OTHER", "other"],
+    ["", "other"],
+    ["__proto__", "other"]
+  ])("%j is %s", (raw, unified) => {
+    expect(FinishReasons.read(raw, context)).toEqual({ unified, raw })
+  })
+
+  it.each(["content_filter", "sensitive", "refusal", "SAFETY", "IMAGE_SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"])(
+    "%s stands for an answer that was withheld",
+    (raw) => {
+      expect(FinishReasons.read(raw, context)).toMatchObject({
+        _tag: "ContentFiltered",
+        text: "He",
+        usage: { outputTokens: 1 },
+        requestId: "req-1",
+        message: expect.stringContaining(raw)
+      })
+    }
+  )
+
+  it.each(["network_error", "insufficient_system_resource", "error"])("%s stands for a failure of the server", (raw) => {
+    expect(FinishReasons.read(raw, context)).toMatchObject({ _tag: "ServerFailed", message: expect.stringContaining(raw) })
+  })
+
+  it("MALFORMED_FUNCTION_CALL stands for an answer that nobody can use", () => {
+    expect(FinishReasons.read("MALFORMED_FUNCTION_CALL", context)).toMatchObject({ _tag: "MalformedResponse" })
+  })
+
+  it("becomes tool-calls when tools were called, but only from stop", () => {
+    expect(FinishReasons.read("STOP", { ...context, hasToolCalls: true })).toEqual({ unified: "tool-calls", raw: "STOP" })
+    expect(FinishReasons.read("length", { ...context, hasToolCalls: true })).toEqual({ unified: "length", raw: "length" })
+  })
+})
