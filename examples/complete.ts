@@ -9,7 +9,7 @@ const program = Effect.gen(function* () {
   yield* Console.log(completion.text)
   yield* Console.log(`${completion.usage.inputTokens} tokens in, ${completion.usage.outputTokens} out`)
   yield* Console.log(`${completion.model} ended with: ${completion.finishReason.unified}`)
-  // -> Rome.
+  // -> Paris.
   // -> … tokens in, … out
   // -> gpt-4.1-mini-… ended with: stop
 })

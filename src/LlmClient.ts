@@ -1,6 +1,7 @@
 /**
  * The service that every provider implements, every policy wraps and every program calls.
  */
+import * as Channel from "effect/Channel"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -33,7 +34,10 @@ export const complete = (input: ChatRequest.Input): Effect.Effect<Completion, Ll
 
 /** The answer as it comes, in parts. Interrupting it closes the connection. */
 export const stream = (input: ChatRequest.Input): Stream.Stream<StreamPart.StreamPart, LlmError, LlmClient> =>
-  Stream.unwrap(Effect.map(LlmClient, (client) => client.stream(ChatRequest.make(input))))
+  // Not `Stream.unwrap`, which costs a good part of a streamed call.
+  Stream.fromChannel(
+    Channel.flatMap(Channel.fromEffect(LlmClient), (client) => Stream.toChannel(client.stream(ChatRequest.make(input))))
+  )
 
 /** Only the text of the answer, as it comes. */
 export const streamText = (input: ChatRequest.Input): Stream.Stream<string, LlmError, LlmClient> =>

@@ -255,6 +255,8 @@ export const redact = <E extends LlmError>(error: E, secrets: ReadonlyArray<stri
   return Object.keys(changes).length === 0 ? error : copyWith(error, changes)
 }
 
+const constructorArguments = Symbol.for("effect/Data/Error/plainArgs")
+
 /**
  * A copy that keeps its class and its stack. Errors are never mutated: one may be shared by all callers that waited for
  * the same call.
@@ -263,6 +265,12 @@ const copyWith = <E extends LlmError>(error: E, changes: Readonly<Record<string,
   const properties: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(error)
   for (const [key, value] of Object.entries(changes)) {
     properties[key] = { enumerable: true, ...properties[key], value }
+  }
+  // Effect's errors remember what they were made of, and print that.
+  const made: unknown = Reflect.get(error, constructorArguments)
+  if (typeof made === "object" && made !== null) {
+    const known = Object.entries(changes).filter(([key]) => key in made)
+    properties[constructorArguments] = { value: { ...made, ...Object.fromEntries(known) } }
   }
   return Object.create(Object.getPrototypeOf(error), properties)
 }

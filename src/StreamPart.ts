@@ -2,7 +2,6 @@
  * A streamed answer, piece by piece. A stream of parts ends in exactly one `Finish`, or in an error: never in silence.
  */
 import * as Chunk from "effect/Chunk"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -88,7 +87,9 @@ export class Collector {
       case "ReasoningDelta":
         this.open("Reasoning")
         this.blockText += part.text
-        this.signature = part.signature ?? this.signature
+        this.signature = part.signature
+        // A signature ends its block: what follows may be signed on its own.
+        if (part.signature !== undefined) this.close()
         return
       case "ToolCallStart":
         this.close()
@@ -100,8 +101,10 @@ export class Collector {
       case "ToolCallEnd": {
         const call: ToolCallPart = { _tag: "ToolCall", id: part.id, name: part.name, arguments: part.arguments }
         const place = this.places.get(part.id)
-        if (place === undefined) this.parts.push(call)
-        else this.parts[place] = call
+        if (place === undefined) {
+          this.close()
+          this.parts.push(call)
+        } else this.parts[place] = call
         return
       }
       case "Finish":
@@ -177,7 +180,6 @@ export const collect = <E, R>(
 /** The parts that a whole answer would have come in: each part as one delta, then its `Finish`. */
 export const fromCompletion = (completion: Completion.Completion): Chunk.Chunk<StreamPart> => {
   const out: Array<StreamPart> = []
-  const calls: Array<StreamPart> = []
   for (const part of completion.parts) {
     switch (part._tag) {
       case "Text":
@@ -189,24 +191,24 @@ export const fromCompletion = (completion: Completion.Completion): Chunk.Chunk<S
       case "ToolCall":
         out.push({ _tag: "ToolCallStart", id: part.id, name: part.name })
         out.push({ _tag: "ToolCallDelta", id: part.id, arguments: part.arguments })
-        calls.push({ _tag: "ToolCallEnd", id: part.id, name: part.name, arguments: part.arguments })
+        out.push({ _tag: "ToolCallEnd", id: part.id, name: part.name, arguments: part.arguments })
         break
       default:
         part satisfies never
     }
   }
-  out.push(...calls)
+  const { attempts, cached, finishReason, id, latency, model, requestId, usage, warnings } = completion
   out.push({
     _tag: "Finish",
-    finishReason: completion.finishReason,
-    usage: completion.usage,
-    model: completion.model,
-    id: completion.id,
-    requestId: completion.requestId,
-    warnings: completion.warnings,
-    cached: completion.cached,
-    attempts: completion.attempts,
-    latency: completion.latency
+    finishReason,
+    usage,
+    model,
+    id,
+    ...(requestId === undefined ? {} : { requestId }),
+    warnings,
+    cached,
+    attempts,
+    latency
   })
   return Chunk.unsafeFromArray(out)
 }
@@ -232,10 +234,13 @@ export class Given {
   text = ""
 
   note(chunk: Chunk.Chunk<StreamPart>): void {
+    // The texts of one read are joined first: a string that grows by single deltas is a chain that slows the collector.
+    const texts: Array<string> = []
     for (const part of chunk) {
-      if (part._tag === "TextDelta") this.text += part.text
+      if (part._tag === "TextDelta") texts.push(part.text)
       if (isVisible(part)) this.visible = true
     }
+    this.text += texts.join("")
   }
 
   failure(error: LlmError): LlmError {
@@ -255,6 +260,3 @@ export class Given {
     })
   }
 }
-
-/** The latency of an answer that took no time: one out of a cache. */
-export const noLatency: Duration.Duration = Duration.zero

@@ -1,3 +1,6 @@
+/**
+ * An `HttpClient.HttpClient` over undici's `dispatch`: what Node's other clients do, at a fraction of their cost.
+ */
 import type * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
@@ -15,6 +18,7 @@ import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
 import { FormData as UndiciFormData, Pool } from "undici"
 import type { Dispatcher } from "undici"
+import { graceTime, makesNoSpan } from "./BodyReader.js"
 import { makeConnector } from "./UndiciConnectorNode.js"
 import { UndiciResponse } from "./UndiciResponseNode.js"
 import type { Limits } from "./UndiciResponseNode.js"
@@ -95,10 +99,11 @@ export const make = (options: Options = {}): Effect.Effect<HttpClient.HttpClient
       }
     }
 
-    return HttpClient.makeWith<never, never, HttpClientError.HttpClientError, never>(
+    const client = HttpClient.makeWith<never, never, HttpClientError.HttpClientError, never>(
       (request) => Effect.flatMap(request, execute),
       Effect.succeed
     )
+    return Object.assign(client, { [makesNoSpan]: true })
   })
 
 /** `make` with other options, as a Layer. */
@@ -191,6 +196,10 @@ const makeLimits = (options: Options): Effect.Effect<Limits, never, Scope.Scope>
       maxHeldBytes: options.maxHeldBytes ?? 256 * 1024,
       onUnread: (response) => {
         Runtime.runFork(runtime, Effect.delay(giveUp(response), unreadTimeout), { scope })
+      },
+      onFinished: (response) => {
+        const abandon = Effect.sync(() => response.cancel("the body did not end"))
+        Runtime.runFork(runtime, Effect.delay(abandon, graceTime), { scope })
       }
     }
   })

@@ -14,6 +14,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Dispatcher } from "undici"
+import * as BodyReader from "./BodyReader.js"
 import { ConnectionReset } from "./UndiciConnectorNode.js"
 
 /** What all responses of one client share. */
@@ -22,6 +23,8 @@ export interface Limits {
   readonly maxHeldBytes: number
   /** Called once when a body is paused that nobody has begun to read. */
   readonly onUnread: (response: UndiciResponse) => void
+  /** Called once when the rest of a body is not wanted, but may be about to come. */
+  readonly onFinished: (response: UndiciResponse) => void
 }
 
 type Answer = Effect.Effect<UndiciResponse, HttpClientError.RequestError>
@@ -50,7 +53,7 @@ export class UndiciResponse
   private paused = false
   private ended = false
   private failure: unknown
-  private reader: "none" | "stream" | "whole" = "none"
+  private reader: "none" | "stream" | "whole" | "dropped" = "none"
   private wake: (() => void) | undefined
 
   constructor(
@@ -88,6 +91,7 @@ export class UndiciResponse
   }
 
   onResponseData(controller: Dispatcher.DispatchController, bytes: Uint8Array): void {
+    if (this.reader === "dropped") return
     this.received.push(bytes)
     this.heldBytes += bytes.length
     if (this.reader === "whole") return
@@ -151,6 +155,23 @@ export class UndiciResponse
 
   get stream(): Stream.Stream<Uint8Array, HttpClientError.ResponseError> {
     return Stream.fromChannel(Channel.suspend(() => this.readStream()))
+  }
+
+  /** What effect-llm's providers read streams with. */
+  get [BodyReader.key](): BodyReader.BodyReader {
+    const next: BodyReader.BodyReader["next"] = Effect.suspend(() => {
+      if (this.heldBytes > 0) return Effect.succeed(Chunk.unsafeFromArray(this.take()))
+      if (!this.ended) return Effect.flatMap(this.waitForData(), () => next)
+      return this.failure === undefined ? Effect.succeed(undefined) : Effect.fail(this.decodeError(this.failure))
+    })
+    const finish = Effect.sync(() => {
+      if (this.ended) return
+      this.reader = "dropped"
+      this.take()
+      this.limits.onFinished(this)
+    })
+    if (this.reader === "none") this.reader = "stream"
+    return { next, finish, abandon: Effect.sync(() => this.cancel("the stream was ended early")) }
   }
 
   get text(): Effect.Effect<string, HttpClientError.ResponseError> {

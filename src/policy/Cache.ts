@@ -6,6 +6,7 @@
  */
 import { sha256 } from "@noble/hashes/sha2"
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils"
+import * as Chunk from "effect/Chunk"
 import type * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -42,13 +43,12 @@ export const cache = (options: CacheOptions = {}): Policy<ConfigError.ConfigErro
     Effect.gen(function*() {
       const timeToLive = yield* positiveDuration("cache.timeToLive", options.timeToLive ?? Duration.infinity)
       const capacity = yield* positiveInteger("cache.capacity", options.capacity ?? 1000)
-      const chats = yield* makeCached<Completion>(capacity, timeToLive)
-      const embeddings = yield* makeCached<Embeddings>(capacity, timeToLive)
+      const chats = yield* makeCached<Completion>(capacity, timeToLive, fromCompletion)
+      const embeddings = yield* makeCached<Embeddings>(capacity, timeToLive, () => Chunk.empty())
       const service: Service = {
         ...next,
         complete: (request) =>
-          answered(chats, request, keyOf(next, "chat", request), (log) =>
-            Effect.tap(next.complete(request), (completion) => Effect.sync(() => log.push(fromCompletion(completion))))),
+          answered(chats, request, keyOf(next, "chat", request), () => next.complete(request)),
         stream: (request) => streamed(chats, next, request, keyOf(next, "chat", request)),
         embed: (request) => answered(embeddings, request, keyOf(next, "embed", request), () => next.embed(request))
       }
@@ -88,16 +88,20 @@ interface Cached<A extends Answer> {
   readonly store: CacheStore.CacheStore<A>
   readonly flights: SingleFlight.SingleFlight<A, LlmError, BroadcastLog<StreamPart>>
   readonly timeToLive: Duration.Duration
+  /** An answer as those get it who follow it as a stream. */
+  readonly parts: (answer: A) => Chunk.Chunk<StreamPart>
 }
 
 const makeCached = <A extends Answer>(
   capacity: number,
-  timeToLive: Duration.Duration
+  timeToLive: Duration.Duration,
+  parts: (answer: A) => Chunk.Chunk<StreamPart>
 ): Effect.Effect<Cached<A>, never, Scope.Scope> =>
   Effect.map(SingleFlight.make<A, LlmError, BroadcastLog<StreamPart>>(), (flights) => ({
     store: CacheStore.memory(capacity),
     flights,
-    timeToLive
+    timeToLive,
+    parts
   }))
 
 type Call<A> = (log: BroadcastLog<StreamPart>) => Effect.Effect<A, LlmError>
@@ -108,7 +112,10 @@ const unpaid = <A extends Answer>(answer: A): A => ({ ...answer, cached: true, a
 const lookUp = <A extends Answer>(cached: Cached<A>, request: ChatRequest | EmbedRequest, key: string): Effect.Effect<Option.Option<A>> =>
   request.cacheControl?.mode === "refresh" ? Effect.succeed(Option.none()) : cached.store.get(key)
 
-/** The call of a flight: its answer is stored before those who wait for it get it. */
+/**
+ * The call of a flight: its answer is stored before those who wait for it get it. It looks once more, because the flight
+ * before it may have ended between its caller's own look and its start.
+ */
 const stored = <A extends Answer>(
   cached: Cached<A>,
   request: ChatRequest | EmbedRequest,
@@ -116,26 +123,37 @@ const stored = <A extends Answer>(
   call: Call<A>
 ): Call<A> =>
 (log) =>
-  call(log).pipe(
-    Effect.tap((answer) => cached.store.set(key, answer, request.cacheControl?.timeToLive ?? cached.timeToLive)),
+  lookUp(cached, request, key).pipe(
+    Effect.flatMap((hit) =>
+      Option.isSome(hit)
+        ? told(cached, log, unpaid(hit.value))
+        : Effect.tap(call(log), (answer) =>
+          cached.store.set(key, answer, request.cacheControl?.timeToLive ?? cached.timeToLive))
+    ),
     Effect.ensuring(Effect.sync(() => log.end()))
   )
+
+/** A whole answer, given to those who follow the log too. */
+const told = <A extends Answer>(cached: Cached<A>, log: BroadcastLog<StreamPart>, answer: A): Effect.Effect<A> =>
+  Effect.sync(() => {
+    log.push(cached.parts(answer))
+    return answer
+  })
 
 const answered = <A extends Answer>(
   cached: Cached<A>,
   request: ChatRequest | EmbedRequest,
   key: Option.Option<string>,
-  call: Call<A>
+  call: () => Effect.Effect<A, LlmError>
 ): Effect.Effect<A, LlmError> => {
-  if (Option.isNone(key)) return call(new BroadcastLog())
+  if (Option.isNone(key)) return call()
+  const flown = stored(cached, request, key.value, (log) => Effect.flatMap(call(), (answer) => told(cached, log, answer)))
   return Effect.flatMap(lookUp(cached, request, key.value), (hit) =>
     Option.isSome(hit)
       ? Effect.succeed(unpaid(hit.value))
       : Effect.scoped(
-        Effect.flatMap(
-          cached.flights.join(key.value, () => new BroadcastLog(), stored(cached, request, key.value, call)),
-          ({ flight, isFirst }) => Effect.map(flight.result, (answer) => isFirst ? answer : unpaid(answer))
-        )
+        Effect.flatMap(cached.flights.join(key.value, () => new BroadcastLog(), flown), ({ flight, isFirst }) =>
+          Effect.map(flight.result, (answer) => isFirst ? answer : unpaid(answer)))
       ))
 }
 

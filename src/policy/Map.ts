@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../ChatRequest.js"
 import type { Completion } from "../Completion.js"
-import { fromCompletion, collect } from "../StreamPart.js"
+import { collect, fromCompletion } from "../StreamPart.js"
 import { make, type Policy } from "./Make.js"
 
 /** Every chat request goes through `f` before it goes on. */
@@ -18,7 +18,10 @@ export const mapRequest = (f: (request: ChatRequest) => ChatRequest): Policy =>
     })
   )
 
-/** Every chat answer goes through `f`. A stream is held back until it is whole, because `f` sees whole answers. */
+/**
+ * Every chat answer goes through `f`. A stream is held back until it is whole, because `f` sees whole answers, and is then
+ * made of their `parts`: change these (`Completion.make` derives `text` from them), not `text` alone.
+ */
 export const mapCompletion = (f: (completion: Completion) => Completion): Policy =>
   make((next) =>
     Effect.succeed({

@@ -3,10 +3,11 @@
  * nobody exports costs as much as the rest of a call). Prompts and answers are never in it.
  */
 import type * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import type * as Exit from "effect/Exit"
 import * as Tracer from "effect/Tracer"
 import type { LlmError } from "../LlmError.js"
 import type { Finish, StreamPart } from "../StreamPart.js"
@@ -15,8 +16,6 @@ import type { Origin } from "../wire/Wire.js"
 
 /** The tracer that everyone has who asked for none. */
 const builtIn = Context.get(DefaultServices.liveServices, Tracer.Tracer)
-
-const isTraced: Effect.Effect<boolean> = Effect.map(Effect.tracer, (tracer) => tracer !== builtIn)
 
 const spanName = (operation: string, origin: Origin): string => `${operation} ${origin.model}`
 
@@ -57,42 +56,36 @@ export const traced = <A extends Answer, R>(
   origin: Origin,
   attempt: Effect.Effect<A, LlmError, R>
 ): Effect.Effect<A, LlmError, R> =>
-  Effect.flatMap(isTraced, (on) =>
-    on
-      ? Effect.useSpan(spanName(operation, origin), spanOptions(operation, origin), (span) =>
-        attempt.pipe(
-          Effect.tap((answer) => Effect.sync(() => annotate(span, answer))),
-          Effect.tapError((error) => Effect.sync(() => annotateError(span, error))),
-          Effect.withParentSpan(span)
-        ))
-      : attempt)
+  Effect.withFiberRuntime((fiber) =>
+    fiber.currentTracer === builtIn ? attempt : Effect.useSpan(spanName(operation, origin), spanOptions(operation, origin), (span) =>
+      attempt.pipe(
+        Effect.tap((answer) => Effect.sync(() => annotate(span, answer))),
+        Effect.tapError((error) => Effect.sync(() => annotateError(span, error))),
+        Effect.withParentSpan(span)
+      ))
+  )
 
-/** What a stream tells its span. */
+/** The span of a stream, which lasts until the stream ends or is left. */
 export interface StreamSpan {
-  readonly finished: (parts: Chunk.Chunk<StreamPart>) => void
+  readonly answered: (parts: Chunk.Chunk<StreamPart>) => void
   readonly failed: (error: LlmError) => void
+  readonly end: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 }
 
-const noSpan: StreamSpan = { finished: () => {}, failed: () => {} }
+const noSpan: StreamSpan = { answered: () => {}, failed: () => {}, end: () => Effect.void }
 
-/** Opens one attempt of a stream in a span that lasts as long as the stream's scope. */
-export const tracedScoped = <A, R>(
-  operation: string,
-  origin: Origin,
-  attempt: (span: StreamSpan) => Effect.Effect<A, LlmError, R>
-): Effect.Effect<A, LlmError, R | Scope.Scope> =>
-  Effect.flatMap(isTraced, (on) =>
-    on
-      ? Effect.flatMap(Effect.makeSpanScoped(spanName(operation, origin), spanOptions(operation, origin)), (span) =>
-        Effect.tapError(
-          attempt({
-            finished: (parts) => {
-              for (const part of parts) if (part._tag === "Finish") annotate(span, answerOf(part))
-            },
-            failed: (error) => annotateError(span, error)
-          }),
-          (error) => Effect.sync(() => annotateError(span, error))
-        ))
-      : attempt(noSpan))
+/** Starts the span of a stream; whoever starts it ends it. */
+export const startStream = (operation: string, origin: Origin): Effect.Effect<StreamSpan> =>
+  Effect.withFiberRuntime((fiber) =>
+    fiber.currentTracer === builtIn
+      ? Effect.succeed(noSpan)
+      : Effect.map(Effect.makeSpan(spanName(operation, origin), spanOptions(operation, origin)), (span) => ({
+        answered: (parts) => {
+          for (const part of parts) if (part._tag === "Finish") annotate(span, answerOf(part))
+        },
+        failed: (error) => annotateError(span, error),
+        end: (exit) => Effect.map(Clock.currentTimeNanos, (now) => span.end(now, exit))
+      }))
+  )
 
 const answerOf = ({ finishReason, id, model, usage }: Finish): Answer => ({ finishReason, id, model, usage })

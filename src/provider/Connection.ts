@@ -4,6 +4,7 @@
  */
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import { ConnectionFailed, InvalidRequest, type LlmError } from "../LlmError.js"
+import { requestId } from "../wire/ErrorClassification.js"
 import { isRecord } from "../wire/Json.js"
 import type { Origin } from "../wire/Wire.js"
 
@@ -25,6 +26,7 @@ export const notAnswered = (origin: Origin, error: HttpClientError.HttpClientErr
 export const broken = (origin: Origin, error: HttpClientError.ResponseError): ConnectionFailed =>
   new ConnectionFailed({
     ...origin,
+    requestId: requestId(error.response.headers),
     message: `the connection to ${hostOf(error.request.url)} broke before the answer was whole: ${wordsOf(error.cause)}`
   })
 

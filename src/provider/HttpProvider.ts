@@ -8,21 +8,24 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
-import * as Chunk from "effect/Chunk"
+import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
+import type * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as BodyReader from "../BodyReader.js"
+import { makesNoSpan } from "../BodyReader.js"
 import * as ChatRequest from "../ChatRequest.js"
 import * as Completion from "../Completion.js"
 import * as Embeddings from "../Embeddings.js"
 import type { Service } from "../LlmClient.js"
-import { excerpt, InvalidRequest, type LlmError, MalformedResponse, redact, UnsupportedFeature } from "../LlmError.js"
-import * as Sse from "../Sse.js"
+import { InvalidRequest, isLlmError, type LlmError, MalformedResponse, redact, UnsupportedFeature } from "../LlmError.js"
 import type { StreamPart } from "../StreamPart.js"
 import * as Usage from "../Usage.js"
 import * as ErrorClassification from "../wire/ErrorClassification.js"
@@ -31,7 +34,9 @@ import { StreamAssembly } from "../wire/StreamAssembly.js"
 import type { Encoded, Origin, Received, Vectors, Wire } from "../wire/Wire.js"
 import * as AttemptSpan from "./AttemptSpan.js"
 import * as Connection from "./Connection.js"
+import { notAnAnswer } from "./NotAnAnswer.js"
 import * as RequestBody from "./RequestBody.js"
+import { StreamReading } from "./StreamReading.js"
 
 export interface Options {
   readonly provider: string
@@ -50,7 +55,11 @@ export interface Options {
   readonly defaults?: ChatRequest.Settings | undefined
 }
 
-/** The answer with what was read beside it. */
+type Operation = "chat" | "stream" | "embed"
+
+type Executed = Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError | LlmError>
+
+/** A JSON answer with what came beside it. */
 interface Reply {
   readonly received: Received
   readonly json: unknown
@@ -63,9 +72,6 @@ interface Outgoing extends Pick<Encoded, "warnings"> {
   readonly body: string
 }
 
-/** How long the end of a stream's body is awaited behind its end marker, so that its connection can be used again. */
-const drainTime = Duration.millis(100)
-
 /** Shorter keys are placeholders of local servers ("none", "ollama"), and parts of ordinary words. */
 const shortestSecret = 8
 
@@ -75,78 +81,73 @@ const maxErrorBytes = 64 * 1024
 export const make = (options: Options): Effect.Effect<Service, never, HttpClient.HttpClient> =>
   Effect.map(HttpClient.HttpClient, (platformClient): Service => {
     // The client's own span per request would repeat ours, at 35 µs a call.
-    const http = HttpClient.withTracerDisabledWhen(platformClient, () => true)
+    const http = makesNoSpan in platformClient ? platformClient : HttpClient.withTracerDisabledWhen(platformClient, () => true)
     const { provider, wire } = options
     const secrets = options.secrets.map(Redacted.value).filter((secret) => secret.length >= shortestSecret)
     const defaultOrigin: Origin = { provider, model: options.model }
     const originOf = (model: string | undefined): Origin => model === undefined ? defaultOrigin : { provider, model }
     const clean = (error: LlmError): LlmError => redact(error, secrets)
+    const fail = (error: LlmError): Effect.Effect<never, LlmError> => Effect.fail(clean(error))
 
     // --- one request -----------------------------------------------------------
 
-    const request = HttpClientRequest.post("", { acceptJson: true })
-    const withStaticHeaders = Effect.isEffect(options.headers) ? request : HttpClientRequest.setHeaders(request, options.headers)
-    const prepared: Effect.Effect<HttpClientRequest.HttpClientRequest, LlmError> = Effect.isEffect(options.headers)
-      ? Effect.map(options.headers, (headers) => HttpClientRequest.setHeaders(request, headers))
-      : Effect.succeed(withStaticHeaders)
+    const bare = HttpClientRequest.post("", { acceptJson: true })
+    const withHeaders = (headers: Readonly<Record<string, string>>): HttpClientRequest.HttpClientRequest =>
+      HttpClientRequest.setHeaders(bare, headers)
+    const base = Effect.isEffect(options.headers)
+      ? Effect.map(options.headers, withHeaders)
+      : withHeaders(options.headers)
 
-    const send = (
-      operation: "chat" | "stream" | "embed",
-      origin: Origin,
-      body: string
-    ): Effect.Effect<HttpClientResponse.HttpClientResponse, LlmError> =>
-      Effect.flatMap(prepared, (base) => {
-        const outgoing = base.pipe(
-          HttpClientRequest.setUrl(options.url(operation, origin.model)),
-          HttpClientRequest.setBody(HttpBody.text(body, "application/json"))
-        )
-        return http.execute(outgoing).pipe(
-          Effect.mapError((error) => Connection.notAnswered(origin, error)),
-          Effect.flatMap((response) =>
-            response.status >= 200 && response.status < 300 ? Effect.succeed(response) : failed(origin, response)
+    const execute = (operation: Operation, origin: Origin, body: string): Executed => {
+      const to = (request: HttpClientRequest.HttpClientRequest): Executed =>
+        http.execute(
+          HttpClientRequest.setBody(
+            HttpClientRequest.setUrl(request, options.url(operation, origin.model)),
+            HttpBody.text(body, "application/json")
           )
         )
-      })
+      return Effect.isEffect(base) ? Effect.flatMap(base, to) : to(base)
+    }
 
-    const received = (origin: Origin, response: HttpClientResponse.HttpClientResponse, now: number): Received => ({
-      origin,
-      headers: response.headers,
-      requestId: ErrorClassification.requestId(response.headers),
-      now
-    })
+    /** Sends, and goes on with an answer of status 2xx; all others are errors. */
+    const send = <A>(
+      operation: Operation,
+      origin: Origin,
+      body: string,
+      onAnswer: (response: HttpClientResponse.HttpClientResponse) => Effect.Effect<A, LlmError>
+    ): Effect.Effect<A, LlmError> =>
+      Effect.matchEffect(execute(operation, origin, body), {
+        onFailure: (error) => fail(isLlmError(error) ? error : Connection.notAnswered(origin, error)),
+        onSuccess: (response) =>
+          response.status >= 200 && response.status < 300 ? onAnswer(response) : failed(origin, response)
+      })
 
     const failed = (origin: Origin, response: HttpClientResponse.HttpClientResponse): Effect.Effect<never, LlmError> =>
       Effect.flatMap(Effect.zip(readExcerpt(response), Clock.currentTimeMillis), ([body, now]) =>
-        Effect.fail(ErrorClassification.classify(origin, { status: response.status, headers: response.headers, body, now })))
+        fail(ErrorClassification.classify(origin, { status: response.status, headers: response.headers, body, now })))
 
-    /** Sends, and reads a whole JSON answer. */
-    const call = (
+    /** Sends, reads a whole JSON answer and decodes it. */
+    const call = <A>(
       operation: "chat" | "embed",
       origin: Origin,
-      body: string
-    ): Effect.Effect<Reply, LlmError> =>
-      Effect.flatMap(Effect.clock, (clock) => {
+      body: string,
+      decode: (reply: Reply) => Either.Either<A, LlmError>
+    ): Effect.Effect<A, LlmError> =>
+      Effect.clockWith((clock) => {
         const started = clock.unsafeCurrentTimeMillis()
-        return Effect.flatMap(send(operation, origin, body), (response) =>
-          Effect.flatMap(
-            Effect.mapError(response.text, (error) => Connection.broken(origin, error)),
-            (text) => {
+        return send(operation, origin, body, (response) =>
+          Effect.matchEffect(response.text, {
+            onFailure: (error) => fail(Connection.broken(origin, error)),
+            onSuccess: (text) => {
               const now = clock.unsafeCurrentTimeMillis()
-              const from = received(origin, response, now)
+              const received = receivedWith(origin, response, now)
               const json = Json.parse(text)
-              return json === undefined
-                ? Effect.fail(notAnAnswer(from, response.status, text))
-                : Effect.succeed({ received: from, json, latency: Duration.millis(Math.max(0, now - started)) })
+              if (json === undefined) return fail(notAnAnswer(received, response.status, text))
+              const decoded = decode({ received, json, latency: Duration.millis(Math.max(0, now - started)) })
+              return Either.isRight(decoded) ? Effect.succeed(decoded.right) : fail(decoded.left)
             }
-          ))
+          }))
       })
-
-    /** In its span, which must not hear a secret either. */
-    const attempt = <A extends AttemptSpan.Answer>(
-      operation: "chat" | "embeddings",
-      origin: Origin,
-      effect: Effect.Effect<A, LlmError>
-    ): Effect.Effect<A, LlmError> => AttemptSpan.traced(operation, origin, Effect.mapError(effect, clean))
 
     // --- operations ------------------------------------------------------------
 
@@ -161,51 +162,48 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
     }
 
     const complete = (input: ChatRequest.ChatRequest): Effect.Effect<Completion.Completion, LlmError> =>
-      Effect.suspend(() =>
-        Either.match(encode(input, false), {
-          onLeft: Effect.fail,
-          onRight: ({ body, origin, warnings }) =>
-            attempt("chat", origin, Effect.flatMap(call("chat", origin, body), ({ json, latency, received }) =>
-              Either.match(wire.decodeChat(json, received), {
-                onLeft: Effect.fail,
-                onRight: (answer) =>
-                  Effect.succeed(Completion.make({
-                    ...answer,
-                    requestId: received.requestId,
-                    warnings,
-                    cached: false,
-                    attempts: 1,
-                    latency,
-                    raw: json
-                  }))
-              })))
-        })
-      )
+      Effect.suspend(() => {
+        const outgoing = encode(input, false)
+        if (Either.isLeft(outgoing)) return Effect.fail(outgoing.left)
+        const { body, origin, warnings } = outgoing.right
+        return AttemptSpan.traced("chat", origin, call("chat", origin, body, ({ json, latency, received }) =>
+          Either.map(wire.decodeChat(json, received), (answer) =>
+            Completion.make({
+              ...answer,
+              requestId: received.requestId,
+              warnings,
+              cached: false,
+              attempts: 1,
+              latency,
+              raw: json
+            }))))
+      })
 
     const stream = (input: ChatRequest.ChatRequest): Stream.Stream<StreamPart, LlmError> =>
-      Stream.suspend(() =>
-        Either.match(encode(input, true), {
-          onLeft: Stream.fail,
-          onRight: (outgoing) => Stream.unwrapScoped(AttemptSpan.tracedScoped("chat", outgoing.origin, (span) =>
-            Effect.mapBoth(open(outgoing, span), { onFailure: clean, onSuccess: Stream.repeatEffectChunkOption })))
-        })
-      )
+      Stream.fromChannel(Channel.suspend(() => {
+        const outgoing = encode(input, true)
+        return Either.isLeft(outgoing)
+          ? Channel.fail(outgoing.left)
+          : Channel.flatMap(Channel.fromEffect(open(outgoing.right)), (reading) =>
+            Channel.ensuringWith(partsOf(reading), (exit) => reading.close(exit)))
+      }))
 
-    /** Opens a stream: the Effect that it gives waits for the next network read and decodes all of it. */
-    const open = (
-      { body, origin, warnings }: Outgoing,
-      span: AttemptSpan.StreamSpan
-    ): Effect.Effect<Effect.Effect<Chunk.Chunk<StreamPart>, Option.Option<LlmError>>, LlmError, Scope.Scope> =>
-      Effect.flatMap(Effect.clock, (clock) => {
-        const started = clock.unsafeCurrentTimeMillis()
-        return Effect.flatMap(send("stream", origin, body), (response) => {
-          const from = received(origin, response, clock.unsafeCurrentTimeMillis())
-          const assembly = new StreamAssembly({ ...origin, requestId: from.requestId, warnings })
-          const elapsed = (): Duration.Duration => Duration.millis(Math.max(0, clock.unsafeCurrentTimeMillis() - started))
-          return Effect.map(Stream.toPull(response.stream), (pull) =>
-            nextParts({ pull, wire, assembly, received: from, status: response.status, elapsed, span, clean }))
-        })
-      })
+    /** Opens a stream; whoever opens it closes it. */
+    const open = ({ body, origin, warnings }: Outgoing): Effect.Effect<StreamReading, LlmError> =>
+      Effect.flatMap(AttemptSpan.startStream("chat", origin), (span) =>
+        Effect.clockWith((clock) => {
+          const started = clock.unsafeCurrentTimeMillis()
+          return send("stream", origin, body, (response) => {
+            const received = receivedWith(origin, response, clock.unsafeCurrentTimeMillis())
+            const assembly = new StreamAssembly({ ...origin, requestId: received.requestId, warnings })
+            return Effect.map(BodyReader.fromResponse(response), (reader) =>
+              new StreamReading({ body: reader, wire, assembly, received, status: response.status, clock, started, span, clean }))
+          })
+        }).pipe(Effect.onExit((exit) => {
+          if (Exit.isSuccess(exit)) return Effect.void
+          if (Cause.isFailType(exit.cause)) span.failed(exit.cause.error)
+          return span.end(exit)
+        })))
 
     const embed = (input: Embeddings.EmbedRequest): Effect.Effect<Embeddings.Embeddings, LlmError> =>
       Effect.suspend(() => {
@@ -224,14 +222,17 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
         )
         return Effect.map(
           Effect.forEach(batches, (batch) => {
-            const { body } = embeddings.encode({ ...input, input: batch }, origin)
-            return Effect.flatMap(RequestBody.print(body, input, origin), (text) =>
-              attempt("embeddings", origin, Effect.flatMap(call("embed", origin, text), (reply) =>
-              Either.match(Either.filterOrLeft(
-                embeddings.decode(reply.json, reply.received),
-                (decoded) => decoded.vectors.length === batch.length,
-                (decoded) => vectorsMissing(reply.received, batch.length, decoded.vectors.length)
-              ), { onLeft: Effect.fail, onRight: (decoded) => Effect.succeed({ ...reply, ...decoded }) }))))
+            const text = RequestBody.print(embeddings.encode({ ...input, input: batch }, origin).body, input, origin)
+            if (Either.isLeft(text)) return Effect.fail(text.left)
+            return AttemptSpan.traced("embeddings", origin, call("embed", origin, text.right, (reply) =>
+              Either.map(
+                Either.filterOrLeft(
+                  embeddings.decode(reply.json, reply.received),
+                  (decoded) => decoded.vectors.length === batch.length,
+                  (decoded) => vectorsMissing(reply.received, batch.length, decoded.vectors.length)
+                ),
+                (decoded) => ({ ...reply, ...decoded })
+              )))
           }),
           joinBatches
         )
@@ -241,116 +242,24 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
   })
 
 // -----------------------------------------------------------------------------
-// Reading a stream
+// Reading answers
 // -----------------------------------------------------------------------------
 
-interface Reading {
-  readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<HttpClientError.ResponseError>>
-  readonly wire: Wire
-  readonly assembly: StreamAssembly
-  readonly received: Received
-  readonly status: number
-  readonly elapsed: () => Duration.Duration
-  readonly span: AttemptSpan.StreamSpan
-  readonly clean: (error: LlmError) => LlmError
+const receivedWith = (origin: Origin, response: HttpClientResponse.HttpClientResponse, now: number): Received => ({
+  origin,
+  headers: response.headers,
+  requestId: ErrorClassification.requestId(response.headers),
+  now
+})
+
+/** The Chunks of a reading, one per network read. */
+const partsOf = (reading: StreamReading): Channel.Channel<Chunk.Chunk<StreamPart>, unknown, LlmError> => {
+  const next: Channel.Channel<Chunk.Chunk<StreamPart>, unknown, LlmError> = Channel.flatMap(
+    Channel.fromEffect(reading.next),
+    (parts) => parts === undefined ? Channel.void : Channel.flatMap(Channel.write(parts), () => next)
+  )
+  return next
 }
-
-/** All parts of one network read as one Chunk; the last Chunk holds the `Finish`; then the end, or the failure. */
-const nextParts = (reading: Reading): Effect.Effect<Chunk.Chunk<StreamPart>, Option.Option<LlmError>> => {
-  const { assembly, clean, elapsed, pull, received, span, wire } = reading
-  const decoder = new Sse.Decoder()
-  let ended = false
-  let bytesOver = false
-
-  const read = (events: () => ReadonlyArray<Sse.Event>): void => {
-    try {
-      for (const event of events()) {
-        wire.readEvent(event, assembly, received)
-        if (assembly.done) return
-      }
-    } catch (error) {
-      if (!(error instanceof Sse.EventTooLarge)) throw error
-      assembly.fail(new MalformedResponse({ ...received.origin, requestId: received.requestId, message: error.message }))
-    }
-  }
-
-  /** Judges the end; parts that came in the same read go out before a failure. */
-  const finish = (parts: Chunk.Chunk<StreamPart>): Effect.Effect<Chunk.Chunk<StreamPart>, Option.Option<LlmError>> => {
-    const end = assembly.end(elapsed())
-    if (Chunk.isChunk(end)) {
-      ended = true
-      span.finished(end)
-      return Effect.succeed(Chunk.appendAll(parts, end))
-    }
-    if (Chunk.isNonEmpty(parts)) {
-      assembly.fail(end)
-      return Effect.succeed(parts)
-    }
-    const error = clean(end)
-    span.failed(error)
-    return Effect.fail(Option.some(error))
-  }
-
-  /** The bytes ended, by themselves or by an error, with no end marker. */
-  const bytesEnded = (error: Option.Option<HttpClientError.ResponseError>): Effect.Effect<Chunk.Chunk<StreamPart>, Option.Option<LlmError>> => {
-    bytesOver = true
-    // An event that the cut tore is no fault of the provider: it shows as the missing end marker.
-    const before = assembly.failure
-    const open = decoder.end()
-    if (open.every((event) => event.data === "[DONE]" || Json.parse(event.data) !== undefined)) read(() => open)
-    const parts = assembly.take()
-    if (before === undefined && assembly.failure === undefined && assembly.finishReason === undefined && !assembly.done) {
-      if (Option.isSome(error)) assembly.fail(cut(assembly, received, error.value))
-      else if (isForeign(decoder.foreign)) assembly.fail(notAnAnswer(received, reading.status, decoder.foreign))
-    }
-    return finish(parts)
-  }
-
-  const step: Effect.Effect<Chunk.Chunk<StreamPart>, Option.Option<LlmError>> = Effect.suspend(() => {
-    if (ended) return Effect.zipRight(bytesOver ? Effect.void : drain(pull), Effect.fail(Option.none()))
-    if (assembly.failure !== undefined) return finish(Chunk.empty())
-    return Effect.matchEffect(pull, {
-      onFailure: bytesEnded,
-      onSuccess: (reads) => {
-        read(() => decoder.push(reads))
-        const parts = assembly.take()
-        return assembly.done ? finish(parts) : Chunk.isEmpty(parts) ? step : Effect.succeed(parts)
-      }
-    })
-  })
-  return step
-}
-
-/** Reads what little stands behind the end marker: a connection whose body was read to its end can be used again. */
-const drain = <E>(pull: Effect.Effect<unknown, E>): Effect.Effect<void> =>
-  Effect.forever(pull).pipe(Effect.timeout(drainTime), Effect.ignore)
-
-const cut = (assembly: StreamAssembly, received: Received, error: HttpClientError.ResponseError): LlmError => {
-  const cause = Connection.broken(received.origin, error)
-  const seen = assembly.seen(cause)
-  return seen === cause ? assembly.interrupted(cause.message, cause) : seen
-}
-
-/** Whether text outside of events says something: the torn beginning of a field says only that the stream was cut. */
-const isForeign = (text: string): boolean =>
-  !["data:", "event:", "id:", "retry:"].some((field) => field.startsWith(text.trimEnd()))
-
-/** A success by its status whose body is a page, an error or nothing. */
-const notAnAnswer = (received: Received, status: number, text: string): LlmError => {
-  const json = Json.parse(text)
-  if (ErrorClassification.isErrorPayload(json)) return ErrorClassification.classifyPayload(received.origin, json, received)
-  return new MalformedResponse({
-    ...received.origin,
-    requestId: received.requestId,
-    status,
-    message: text.trim() === "" ? "the answer is empty" : "the answer is not what this provider sends (see its body)",
-    body: excerpt(text)
-  })
-}
-
-// -----------------------------------------------------------------------------
-// Reading the rest
-// -----------------------------------------------------------------------------
 
 /** The beginning of an error's body. What breaks while it is read does not hide the error itself. */
 const readExcerpt = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>

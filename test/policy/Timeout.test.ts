@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, type ConfigError, Effect, Either, Fiber, Layer, Schedule, Stream, TestClock } from "effect"
-import { ChatRequest, LlmClient, LlmError, Policy, RetryPolicy, type StreamPart } from "effect-llm"
+import { ChatRequest, LlmClient, type LlmError, Policy, RetryPolicy, type StreamPart } from "effect-llm"
 import type { MockLlm } from "effect-llm/testing"
 import { retryable } from "../SampleErrors.js"
 import { behind, built, inVirtualTime, make, seen, timed } from "./Watched.js"

@@ -105,7 +105,7 @@ describe("OpenAi.layerConfig", () => {
 
   const secret = "S3CRET"
 
-  it.effect.each([
+  it.effect.each<readonly [variable: string, value: string]>([
     ["OPENAI_API_KEY", ""],
     ["OPENAI_API_KEY", " "],
     ["OPENAI_API_KEY", `${secret} ${secret}`],

@@ -352,6 +352,24 @@ describe("a whole answer", () => {
     })
   })
 
+  it.each(["network_error", "insufficient_system_resource"])("is none when the server gave it up (%s)", (reason) => {
+    const given = answer({}, { choices: [{ message: { content: "He" }, finish_reason: reason }] })
+    expect(Either.getOrThrow(Either.flip(decode(given)))).toMatchObject({ _tag: "ServerFailed", requestId: "req-1" })
+  })
+
+  it.each<[string, object, object]>([
+    ["at its usual place", { usage: { prompt_tokens: 10, completion_tokens: 5 } }, { inputTokens: 10, outputTokens: 5 }],
+    ["under x_groq", { usage: null, x_groq: { usage: { prompt_tokens: 10 } } }, { inputTokens: 10 }],
+    ["with reasoning at the top", { usage: { completion_tokens: 5, reasoning_tokens: 2 } }, { outputTokens: 5, reasoningTokens: 2 }],
+    [
+      "with its details",
+      { usage: { prompt_tokens_details: { cached_tokens: 4 }, completion_tokens_details: { reasoning_tokens: 0 } } },
+      { cachedInputTokens: 4, reasoningTokens: 0 }
+    ]
+  ])("has its usage %s", (_, more, usage) => {
+    expect(Either.map(decode(answer({ content: "Hello" }, more)), (decoded) => decoded.usage)).toEqual(Either.right(usage))
+  })
+
   it.each([
     ["an object without choices", { id: "x" }],
     ["no choice", { choices: [] }],
