@@ -6,7 +6,10 @@ import * as CanonicalJson from "../src/CanonicalJson.js"
 const reversed = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(reversed)
   if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(Object.entries(value).toReversed().map(([key, value]) => [key, reversed(value)]))
+  return Object.fromEntries(Object.entries(value).reduceRight<Array<[string, unknown]>>((entries, [key, value]) => {
+    entries.push([key, reversed(value)])
+    return entries
+  }, []))
 }
 
 const json = FastCheck.jsonValue()

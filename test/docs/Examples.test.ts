@@ -9,8 +9,12 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 const folder = `${root}examples/`
 const read = (file: string): string => readFileSync(folder + file, "utf8")
 
-/** Every file but what the others share. The demo is a program of its own: it is run as one. */
-const all = readdirSync(folder).filter((file) => file.endsWith(".ts") && file !== "support.ts")
+/** Every file but those that others import. The demo is a program of its own: it is run as one. */
+const files = readdirSync(folder).filter((file) => file.endsWith(".ts"))
+const imported = new Set(
+  files.flatMap((file) => [...read(file).matchAll(/"\.\/([\w-]+)\.js"/g)].map(([, name]) => `${name}.ts`))
+)
+const all = files.filter((file) => !imported.has(file))
 const examples = all.filter((file) => file !== "demo.ts")
 const programs = ["complete.ts", ...all.filter((file) => file === "demo.ts")]
 

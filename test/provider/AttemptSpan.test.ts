@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Context, Deferred, Effect, Exit, Fiber, Inspectable, Option, Stream, Tracer } from "effect"
+import { Cause, type Context, Deferred, Effect, Exit, Fiber, Inspectable, Option, Stream, Tracer } from "effect"
 import { ChatRequest, type LlmClient } from "effect-llm"
 import * as HttpStub from "./HttpStub.js"
 

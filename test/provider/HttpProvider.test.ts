@@ -76,10 +76,7 @@ describe("a stream", () => {
       let cancelled = false
       const body = reads([hello + frames(chunk({}, "stop"), "[DONE]"), frames(chunk({ content: "again" }))], "open", () => cancelled = true)
       const fiber = yield* Effect.fork(streamed(body))
-      while (!cancelled) {
-        yield* turn
-        yield* TestClock.adjust("50 millis")
-      }
+      yield* Effect.repeat(Effect.zipRight(turn, TestClock.adjust("50 millis")), { until: () => cancelled })
       const { error, parts } = yield* Fiber.join(fiber)
       expect(error).toBeUndefined()
       expect(HttpStub.textOf(parts)).toBe("Hello")
@@ -473,7 +470,7 @@ describe("embeddings", () => {
     Effect.gen(function*() {
       const stub = embedding((texts) => ({
         model: "acme-embed-1",
-        data: texts.map((text, index) => ({ index, embedding: vectorOf(text) })).reverse(),
+        data: texts.map((text, index) => ({ index, embedding: vectorOf(text) })).sort((a, b) => b.index - a.index),
         usage: { prompt_tokens: 3, total_tokens: 3 }
       }))
       const answer = yield* Effect.flatMap(provider(stub), (client) => client.embed({ input: ["a", "bb", "c"] }))

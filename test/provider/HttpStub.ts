@@ -69,12 +69,12 @@ export const quickReads = (
   pieces: ReadonlyArray<Uint8Array>,
   ending: "clean" | "error"
 ): HttpClientResponse.HttpClientResponse => {
-  const cause = new Error("read ECONNRESET")
   const bytes = Stream.fromChunks(...pieces.map((piece) => Chunk.of(piece)))
   const response = HttpClientResponse.fromWeb(request, emptyResponse)
-  const error = new HttpClientError.ResponseError({ request, response, reason: "Decode", cause })
+  const broken = Effect.sync(() =>
+    new HttpClientError.ResponseError({ request, response, reason: "Decode", cause: new Error("read ECONNRESET") }))
   return Object.defineProperty(response, "stream", {
-    value: ending === "clean" ? bytes : Stream.concat(bytes, Stream.fail(error))
+    value: ending === "clean" ? bytes : Stream.concat(bytes, Effect.flip(broken))
   })
 }
 

@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, FastCheck as fc } from "effect"
-import { LlmClient, LlmError, StreamPart } from "effect-llm"
+import { type LlmClient, LlmError, StreamPart } from "effect-llm"
 import * as HttpStub from "../provider/HttpStub.js"
 import { answers, at, body, contentOf, type RecordedStream, streams } from "../recorded/Payloads.js"
 
@@ -93,15 +93,18 @@ describe("a recorded stream", () => {
 // Cuts
 // -----------------------------------------------------------------------------
 
-/** All offsets of a small recording; of a large one every 1999th, and all near its end, where the end markers are. */
+/**
+ * Where a recording is cut. With a clean end at every offset of a small one, where the loss of a byte could pass for an
+ * end; else around every line ending, where events end, and at some offsets between; of a large recording, so at its end,
+ * where the end markers are, and at a few places before.
+ */
 const offsets = ({ bytes }: RecordedStream, ending: "clean" | "error"): ReadonlyArray<number> => {
   const isSmall = bytes.length < 10_000
-  return Array.from({ length: bytes.length + 1 }, (_, offset) => offset).filter((offset) =>
-    // An error inside a payload is like any other there: what matters is where events begin and end.
-    isSmall
-      ? ending === "clean" || offset % 13 === 0 || bytes.subarray(Math.max(0, offset - 12), offset + 12).includes(newline)
-      : offset % 1999 === 0 || offset > bytes.length - 600
-  )
+  return Array.from({ length: bytes.length + 1 }, (_, offset) => offset).filter((offset) => {
+    if (isSmall && ending === "clean") return true
+    if (!isSmall && offset < bytes.length - 800) return offset % 2999 === 0
+    return offset % 13 === 0 || bytes.subarray(Math.max(0, offset - 12), offset + 12).includes(newline)
+  })
 }
 
 const newline = 10
@@ -114,7 +117,7 @@ interface Arrived {
 
 /** What had arrived at an offset. A payload counts from its last byte on: its line ending tells nothing more. */
 const arrivals = (recorded: RecordedStream): (offset: number) => Arrived => {
-  const steps: Array<Arrived & { readonly from: number }> = [{ from: 0, text: "", isWhole: false }]
+  const steps: Array<Arrived & { readonly from: number }> = []
   let text = ""
   let isWhole = false
   let end = 0
@@ -123,11 +126,11 @@ const arrivals = (recorded: RecordedStream): (offset: number) => Arrived => {
     text += content.text
     isWhole ||= content.finishReason !== undefined
     end += "data: ".length + new TextEncoder().encode(payload).length
-    steps.push({ from: end, text, isWhole })
+    steps.unshift({ from: end, text, isWhole })
     end += "\n\n".length
   }
-  steps.push({ from: end + "data: [DONE]".length, text, isWhole: true })
-  return (offset) => steps.filter((step) => step.from <= offset).at(-1) ?? { text: "", isWhole: false }
+  steps.unshift({ from: end + "data: [DONE]".length, text, isWhole: true })
+  return (offset) => steps.find((step) => step.from <= offset) ?? { text: "", isWhole: false }
 }
 
 describe("a recorded stream that is cut", () => {
