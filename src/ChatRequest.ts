@@ -115,7 +115,7 @@ const isPositiveInteger = (value: number): boolean => Number.isInteger(value) &&
 const isEmptyPart = (part: Prompt.Part): boolean => part._tag === "Text" && part.text === ""
 
 const promptProblem = (prompt: Prompt.Prompt): Option.Option<Problem> => {
-  if (prompt.length === 0 || prompt.every((message) => message.content.every(isEmptyPart))) {
+  if (prompt.every((message) => message.content.every(isEmptyPart))) {
     return Option.some({ param: "prompt", message: "the prompt is empty: it needs at least one message with content" })
   }
   const empty = prompt.findIndex((message) => message.content.length === 0)

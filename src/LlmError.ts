@@ -6,6 +6,7 @@
  * None holds a key, a request header or the request.
  */
 import type * as Duration from "effect/Duration"
+import * as Match from "effect/Match"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Usage } from "./Usage.js"
@@ -232,12 +233,8 @@ export const isLlmError: (u: unknown) => u is LlmError = Schema.is(LlmError)
 export const retryAfter = (error: LlmError): Option.Option<Duration.Duration> =>
   isRetryable(error) ? Option.fromNullable(error.retryAfter) : Option.none()
 
-/** One function per tag; the compiler sees to it that none is left out. */
-export const match = <Cases extends { readonly [T in Tag]: (error: Extract<LlmError, { readonly _tag: T }>) => unknown }>(
-  cases: Cases
-): (error: LlmError) => ReturnType<Cases[Tag]> =>
-// The compiler cannot relate a tag and its case through an index: this is the one place that does.
-(error) => (cases[error._tag] as (error: LlmError) => ReturnType<Cases[Tag]>)(error)
+/** One function per tag; the compiler sees to it that none is left out: `LlmError.match({ RateLimited: (e) => …, … })`. */
+export const match = Match.typeTags<LlmError>()
 
 /** The same error with another count of attempts. */
 export const withAttempts = <E extends LlmError>(error: E, attempts: number): E =>
@@ -245,7 +242,8 @@ export const withAttempts = <E extends LlmError>(error: E, attempts: number): E 
 
 /** The same error with these texts blotted out wherever it has words: some providers echo the key they refuse. */
 export const redact = <E extends LlmError>(error: E, secrets: ReadonlyArray<string>): E => {
-  const blot = (text: string): string => secrets.reduce((words, secret) => words.replaceAll(secret, "<redacted>"), text)
+  const blot = (text: string): string =>
+    secrets.reduce((words, secret) => blotEnd(words.replaceAll(secret, "<redacted>"), secret), text)
   const changes: Record<string, unknown> = {}
   for (const key of Object.getOwnPropertyNames(error)) {
     const value: unknown = Reflect.get(error, key)
@@ -253,6 +251,18 @@ export const redact = <E extends LlmError>(error: E, secrets: ReadonlyArray<stri
     if (blotted !== value) changes[key] = blotted
   }
   return Object.keys(changes).length === 0 ? error : copyWith(error, changes)
+}
+
+/** How much of a secret may stand at the end of a text that was cut there: no one can use so little. */
+const harmlessLength = 7
+
+/** The same for a text that was cut, to fit an error, in the middle of the secret. */
+const blotEnd = (text: string, secret: string): string => {
+  const words = text.endsWith("…") ? text.slice(0, -1) : text
+  for (let length = secret.length - 1; length > harmlessLength; length--) {
+    if (words.endsWith(secret.slice(0, length))) return `${words.slice(0, -length)}<redacted>`
+  }
+  return text
 }
 
 const constructorArguments = Symbol.for("effect/Data/Error/plainArgs")

@@ -1,12 +1,16 @@
 /**
  * Tools as data: what a model is told it may call. Handlers live with the program that runs them, not here.
  */
+import * as JSONSchema from "effect/JSONSchema"
 import * as Schema from "effect/Schema"
 
 /** A JSON Schema document, such as `JSONSchema.make(schema)` of `effect` gives. */
 export const JsonSchema = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
 export interface JsonSchema extends Schema.Schema.Type<typeof JsonSchema> {}
+
+/** The JSON Schema document of a Schema, for `parameters` here and for the `JsonSchema` response format. */
+export const jsonSchema = (schema: Schema.Schema.All): JsonSchema => ({ ...JSONSchema.make(Schema.asSchema(schema)) })
 
 /**
  * - `name`: what the model calls it by; OpenAI takes at most 64 letters, digits, `_` and `-`

@@ -2,8 +2,8 @@
  * The laws that everything obeys that calls itself an `LlmClient`: providers, policies, mocks, adapters.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, Duration, Effect, Either, Exit, Fiber, Inspectable, Layer, Option, Ref, type Scope, Stream } from "effect"
-import { ChatRequest, type Completion, LlmClient, LlmError, StreamPart } from "effect-llm"
+import { Chunk, Duration, Effect, Either, Exit, Fiber, Inspectable, type Layer, Option, Ref, type Scope, Stream } from "effect"
+import { type ChatRequest, type Completion, LlmClient, LlmError, StreamPart } from "effect-llm"
 
 /**
  * What the side behind the client does in a law. `cut` breaks a streamed answer behind its third piece; `stall` gives two
@@ -264,5 +264,7 @@ export const everyWord = (value: unknown, seen: Set<unknown> = new Set()): strin
   seen.add(value)
   const own = Object.getOwnPropertyNames(value).map((key) => `${key}: ${everyWord(Reflect.get(value, key), seen)}`)
   const entries = value instanceof Map || value instanceof Set ? [...value].map((entry) => everyWord(entry, seen)) : []
-  return [...own, ...entries, Inspectable.toStringUnknown(value), String(value)].join("\n")
+  // An object without a prototype has no text of its own.
+  const text = "toString" in value ? String(value) : ""
+  return [...own, ...entries, Inspectable.toStringUnknown(value), text].join("\n")
 }

@@ -358,6 +358,19 @@ describe("a key that comes back", () => {
       expect(wordsOf([whole, streamed.error])).toContain("<redacted>")
     }))
 
+  it.effect("is blotted out also where the error's text is cut in its middle", () =>
+    Effect.gen(function*() {
+      for (const shown of [8, 12, HttpStub.key.length - 1, HttpStub.key.length]) {
+        const page = "x".repeat(4096 - shown) + HttpStub.key
+        const said = "x".repeat(999 - shown) + HttpStub.key
+        for (const response of [() => new Response(page), () => new Response(page, { status: 500 }), () => json({ error: { message: `${said} y` } })]) {
+          const client = yield* answering(response)
+          expect(wordsOf(yield* Effect.flip(client.complete(request)))).not.toContain(HttpStub.key.slice(0, 8))
+          expect(wordsOf((yield* watch(client.stream(request))).error)).not.toContain(HttpStub.key.slice(0, 8))
+        }
+      }
+    }))
+
   it.effect("in the words of a broken connection is blotted out", () =>
     Effect.gen(function*() {
       const client = yield* answering(({ request }) =>
