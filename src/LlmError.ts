@@ -247,7 +247,12 @@ export const redact = <E extends LlmError>(error: E, secrets: ReadonlyArray<stri
   const changes: Record<string, unknown> = {}
   for (const key of Object.getOwnPropertyNames(error)) {
     const value: unknown = Reflect.get(error, key)
-    const blotted = typeof value === "string" ? blot(value) : isLlmError(value) ? redact(value, secrets) : value
+    const blotted = typeof value === "string"
+      // A stack begins with the message: what is cut at the end of the one is in the middle of the other.
+      ? blot(key === "stack" ? value.replace(error.message, () => blot(error.message)) : value)
+      : isLlmError(value)
+      ? redact(value, secrets)
+      : value
     if (blotted !== value) changes[key] = blotted
   }
   return Object.keys(changes).length === 0 ? error : copyWith(error, changes)

@@ -98,6 +98,17 @@ describe("Policy.cache, equal requests at the same time", () => {
       expect(yield* client.complete(request)).toMatchObject({ text: "Hi", cached: false })
     }))
 
+  it.scoped("a call that has failed takes nobody in any more, however long its readers take", () =>
+    Effect.gen(function*() {
+      const { client, mock } = yield* behind(cached, [{ text: ["Hal"], error: retryable.ServerFailed }, "Hi"])
+      const slowly = yield* Effect.fork(seen(client.stream(request).pipe(Stream.tap(() => Effect.sleep("1 hour")))))
+      yield* TestClock.adjust("1 minute")
+      expect((yield* complete(client)).text).toBe("Hi")
+      yield* TestClock.adjust("1 hour")
+      expect((yield* Fiber.join(slowly)).error).toMatchObject({ _tag: "StreamInterrupted", text: "Hal" })
+      expect(mock.starts).toHaveLength(2)
+    }))
+
   it.scoped("a defect is everybody's, and does not stay", () =>
     Effect.gen(function*() {
       const { client, mock } = yield* behind((layer) =>
