@@ -1,7 +1,7 @@
 // An answer with a shape: a Schema says what is asked for, and reads what comes back.
 // npx tsx examples/json-schema.ts
-import { Console, Effect, JSONSchema, Schema } from "effect"
-import { type ChatRequest, LlmClient } from "effect-llm"
+import { Console, Effect, Schema } from "effect"
+import { type ChatRequest, LlmClient, Tool } from "effect-llm"
 import * as Support from "./support.js"
 
 const Ticket = Schema.Struct({ label: Schema.Literal("bug", "billing", "other"), urgent: Schema.Boolean })
@@ -9,7 +9,7 @@ const Ticket = Schema.Struct({ label: Schema.Literal("bug", "billing", "other"),
 const responseFormat: ChatRequest.ResponseFormat = {
   _tag: "JsonSchema",
   name: "ticket",
-  schema: { ...JSONSchema.make(Ticket) },
+  schema: Tool.jsonSchema(Ticket),
   strict: true
 }
 

@@ -1,7 +1,7 @@
 // Tools are data: the model says which to call with what, the program calls it and says what came of it.
 // npx tsx examples/tools.ts
-import { Console, Effect, JSONSchema, Schema } from "effect"
-import { Completion, LlmClient, Prompt, type Tool } from "effect-llm"
+import { Console, Effect, Schema } from "effect"
+import { Completion, LlmClient, Prompt, Tool } from "effect-llm"
 import * as Support from "./support.js"
 
 const Arguments = Schema.Struct({ city: Schema.String, unit: Schema.Literal("celsius", "fahrenheit") })
@@ -9,7 +9,7 @@ const Arguments = Schema.Struct({ city: Schema.String, unit: Schema.Literal("cel
 const weather: Tool.ToolDefinition = {
   name: "weather",
   description: "The weather of a city, now",
-  parameters: { ...JSONSchema.make(Arguments) }
+  parameters: Tool.jsonSchema(Arguments)
 }
 
 const lookUp = ({ city, unit }: typeof Arguments.Type) => Effect.succeed({ city, unit, temperature: 21 })

@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
-import * as ScheduleInterval from "effect/ScheduleIntervals"
+import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import { isRetryable, type LlmError, retryAfter } from "../LlmError.js"
 
 export type RetryPolicy<R = never> = Schedule.Schedule<unknown, LlmError, R>
@@ -74,7 +74,7 @@ export const upTo =
     return Schedule.makeWithState(initial, (now, input: In, [state, first]) =>
       Effect.map(self.step(now, input, state), ([next, out, decision]) => {
         const start = first ?? now
-        const isLate = ScheduleDecision.isContinue(decision) && ScheduleInterval.start(decision.intervals) - start > millis
+        const isLate = ScheduleDecision.isContinue(decision) && ScheduleIntervals.start(decision.intervals) - start > millis
         return [[next, start], out, isLate ? ScheduleDecision.done : decision] as const
       }))
   }

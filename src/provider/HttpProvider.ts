@@ -182,10 +182,14 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
     const stream = (input: ChatRequest.ChatRequest): Stream.Stream<StreamPart, LlmError> =>
       Stream.fromChannel(Channel.suspend(() => {
         const outgoing = encode(input, true)
-        return Either.isLeft(outgoing)
-          ? Channel.fail(outgoing.left)
-          : Channel.flatMap(Channel.fromEffect(open(outgoing.right)), (reading) =>
-            Channel.ensuringWith(partsOf(reading), (exit) => reading.close(exit)))
+        if (Either.isLeft(outgoing)) return Channel.fail(outgoing.left)
+        // Set in the step that opens it, and closed by a finalizer that was there before: no interruption falls between.
+        let reading: StreamReading | undefined
+        const opened = Effect.map(open(outgoing.right), (it) => reading = it)
+        return Channel.ensuringWith(
+          Channel.flatMap(Channel.fromEffect(opened), partsOf),
+          (exit) => reading === undefined ? Effect.void : reading.close(exit)
+        )
       }))
 
     /** Opens a stream; whoever opens it closes it. */
