@@ -3,8 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
-import * as Stream from "effect/Stream"
-import { LlmClient, OpenAi } from "../dist/index.js"
+import { LlmClient, OpenAi, StreamPart } from "../dist/index.js"
 import { model, prompt } from "./payload.mjs"
 
 export const makeOver =
@@ -26,10 +25,12 @@ export const makeOver =
         ),
       stream: (onText) =>
         runtime.runPromise(
-          Stream.runForEachChunk(LlmClient.stream(prompt), (parts) =>
-            Effect.sync(() => {
-              for (const part of parts) if (part._tag === "TextDelta") onText(part.text)
-            })
+          LlmClient.stream(prompt).pipe(
+            StreamPart.forEachChunk((parts) =>
+              Effect.sync(() => {
+                for (const part of parts) if (part._tag === "TextDelta") onText(part.text)
+              })
+            )
           )
         ),
       close: () => runtime.dispose()

@@ -3,6 +3,7 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Completion from "./Completion.js"
@@ -147,6 +148,25 @@ export class Collector {
   }
 }
 
+// -----------------------------------------------------------------------------
+// Running
+// -----------------------------------------------------------------------------
+
+/**
+ * Runs a stream and calls `f` with the parts of each network read. It does what `Stream.runForEachChunk` does, in the
+ * fiber that calls it: the runners of `Stream` start a fiber and scopes of their own, which takes 0.1 to 0.2 ms a stream.
+ */
+export const forEachChunk =
+  <E2, R2>(f: (parts: Chunk.Chunk<StreamPart>) => Effect.Effect<unknown, E2, R2>) =>
+  <E, R>(stream: Stream.Stream<StreamPart, E, R>): Effect.Effect<void, E | E2, R | R2> =>
+    Effect.scoped(Effect.flatMap(Stream.toPull(stream), (pull) => {
+      const step: Effect.Effect<void, E | E2, R | R2> = Effect.matchEffect(pull, {
+        onFailure: (end) => Option.isNone(end) ? Effect.void : Effect.fail(end.value),
+        onSuccess: (parts) => Effect.zipRight(f(parts), step)
+      })
+      return step
+    }))
+
 /**
  * Runs a stream and folds its parts into the `Completion` that `complete` would have given. A stream without a `Finish`,
  * one that was shortened with `Stream.take` for example, fails with `StreamInterrupted`.
@@ -158,9 +178,9 @@ export const collect = <E, R>(
     const collector = new Collector()
     let text = ""
     return stream.pipe(
-      Stream.runForEachChunk((chunk) =>
+      forEachChunk((parts) =>
         Effect.sync(() => {
-          for (const part of chunk) {
+          for (const part of parts) {
             collector.push(part)
             if (part._tag === "TextDelta") text += part.text
           }

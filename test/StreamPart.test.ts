@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Arbitrary, Chunk, Duration, Effect, FastCheck, Option, Schema, Stream } from "effect"
+import { Arbitrary, Chunk, Duration, Effect, FastCheck, Fiber, Option, Schema, Stream } from "effect"
 import { Completion, LlmError, type Prompt, StreamPart } from "effect-llm"
 import { retryable, retryableErrors, terminalErrors } from "./SampleErrors.js"
 
@@ -204,4 +204,43 @@ describe("StreamPart, as data", () => {
     const encoded = Schema.encodeSync(StreamPart.StreamPart)(part)
     expect(Schema.decodeSync(StreamPart.StreamPart)(encoded)).toEqual(part)
   })
+})
+
+describe("StreamPart.forEachChunk", () => {
+  const parts: ReadonlyArray<StreamPart.StreamPart> = [{ _tag: "TextDelta", text: "a" }, { _tag: "TextDelta", text: "b" }]
+
+  it.effect("gives every part once, in order, with the chunks as they came", () =>
+    Effect.gen(function*() {
+      const seen: Array<ReadonlyArray<StreamPart.StreamPart>> = []
+      yield* Stream.fromChunks(Chunk.fromIterable(parts), Chunk.fromIterable(parts)).pipe(
+        StreamPart.forEachChunk((chunk) => Effect.sync(() => seen.push(Chunk.toReadonlyArray(chunk))))
+      )
+      expect(seen).toEqual([parts, parts])
+    }))
+
+  it.effect("fails with the stream's error, or with that of the function, and ends the stream then", () =>
+    Effect.gen(function*() {
+      let ended = 0
+      const stream = Stream.fromIterable(parts).pipe(Stream.ensuring(Effect.sync(() => ended++)))
+      const ofStream = yield* stream.pipe(
+        Stream.concat(Stream.fail("of the stream")),
+        StreamPart.forEachChunk(() => Effect.void),
+        Effect.flip
+      )
+      const ofFunction = yield* stream.pipe(StreamPart.forEachChunk(() => Effect.fail("of the function")), Effect.flip)
+      expect([ofStream, ofFunction, ended]).toEqual(["of the stream", "of the function", 2])
+    }))
+
+  it.effect("ends the stream when it is interrupted", () =>
+    Effect.gen(function*() {
+      let ended = false
+      const fiber = yield* Stream.never.pipe(
+        Stream.ensuring(Effect.sync(() => ended = true)),
+        StreamPart.forEachChunk(() => Effect.void),
+        Effect.fork
+      )
+      yield* Effect.yieldNow()
+      yield* Fiber.interrupt(fiber)
+      expect(ended).toBe(true)
+    }))
 })

@@ -169,7 +169,11 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
         return AttemptSpan.traced("chat", origin, call("chat", origin, body, ({ json, latency, received }) =>
           Either.map(wire.decodeChat(json, received), (answer) =>
             Completion.make({
-              ...answer,
+              parts: answer.parts,
+              finishReason: answer.finishReason,
+              usage: answer.usage,
+              model: answer.model,
+              id: answer.id,
               requestId: received.requestId,
               warnings,
               cached: false,

@@ -308,7 +308,8 @@ const decodeChat: Wire["decodeChat"] = (json, received) => {
     return Either.left(new MalformedResponse({ ...origin, requestId, status: 200, message: "the model called a tool without naming it" }))
   }
   const finishReason = FinishReasons.read(Json.string(choice.finish_reason) ?? "", {
-    ...origin,
+    provider: origin.provider,
+    model: origin.model,
     requestId,
     text,
     usage,
