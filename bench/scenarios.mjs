@@ -89,7 +89,7 @@ export const scenarios = {
   ),
   "stream-200": perChunk(
     "CPU per streamed chunk, 200 streams",
-    { warmUp: 200, streams: 200, chunks: 500 },
+    { warmUp: 400, streams: 200, chunks: 500 },
     { warmUp: 5, streams: 20, chunks: 100 }
   ),
   "first-token": {

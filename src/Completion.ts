@@ -3,6 +3,7 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
+import type { Mutable } from "effect/Types"
 import * as Prompt from "./Prompt.js"
 import { Usage } from "./Usage.js"
 
@@ -86,7 +87,7 @@ export const make = (fields: Fields): Completion => {
   }
   // Each field by its name: an object that is spread first and added to costs V8 ten times as much, on every call.
   const { attempts, cached, finishReason, id, latency, model, parts, raw, requestId, usage, warnings } = fields
-  const completion = {
+  const completion: Mutable<Completion> = {
     text,
     parts,
     toolCalls,
@@ -94,14 +95,15 @@ export const make = (fields: Fields): Completion => {
     usage,
     model,
     id,
-    requestId,
     warnings,
     cached,
     attempts,
-    latency,
-    raw
+    latency
   }
-  return reasoning === undefined ? completion : { ...completion, reasoning }
+  if (reasoning !== undefined) completion.reasoning = reasoning
+  if (requestId !== undefined) completion.requestId = requestId
+  if (raw !== undefined) completion.raw = raw
+  return completion
 }
 
 /** The answer as the assistant's message of a next prompt. */

@@ -203,7 +203,8 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
           const started = clock.unsafeCurrentTimeMillis()
           return send("stream", origin, body, (response) => {
             const received = receivedWith(origin, response, clock.unsafeCurrentTimeMillis())
-            const assembly = new StreamAssembly({ ...origin, requestId: received.requestId, warnings })
+            const { model } = origin
+            const assembly = new StreamAssembly({ provider, model, requestId: received.requestId, warnings })
             return Effect.map(BodyReader.fromResponse(response), (reader) =>
               new StreamReading({ body: reader, wire, assembly, received, status: response.status, clock, started, span, clean }))
           })
