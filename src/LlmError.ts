@@ -209,16 +209,7 @@ export type LlmError = TerminalError | RetryableError
 /** The name of an error, as in `Effect.catchTag`. */
 export type Tag = LlmError["_tag"]
 
-const retryableTags: ReadonlySet<string> = new Set<RetryableError["_tag"]>([
-  "RateLimited",
-  "Overloaded",
-  "ServerFailed",
-  "RequestTimeout",
-  "ConnectionFailed",
-  "MalformedResponse",
-  "StreamInterrupted",
-  "CircuitOpen"
-])
+const retryableTags: ReadonlySet<string> = new Set(RetryableError.members.map((member) => member._tag))
 
 /** Narrows to the errors that may go away when the same request is repeated. */
 export const isRetryable = (error: LlmError): error is RetryableError => retryableTags.has(error._tag)
