@@ -13,6 +13,14 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    coverage: { provider: "v8", include: ["src/**/*.ts"], exclude: ["src/**/index.ts", "src/cli/main.ts"], thresholds: { lines: 90 } }
+    // Bounds of what hangs, wide enough for a machine that is busy.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    coverage: {
+      provider: "v8",
+      include: ["src/**/*.ts"],
+      exclude: ["src/**/index.ts", "src/cli/main.ts"],
+      thresholds: { lines: 90 }
+    }
   }
 })

@@ -41,10 +41,8 @@ const hasReader = (
 export const fromResponse = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<BodyReader> =>
   hasReader(response) ? Effect.succeed(response[key]) : fromStream(response.stream)
 
-const fromStream = (
-  stream: Stream.Stream<Uint8Array, HttpClientError.ResponseError>
-): Effect.Effect<BodyReader> =>
-  Effect.gen(function*() {
+const fromStream = (stream: Stream.Stream<Uint8Array, HttpClientError.ResponseError>): Effect.Effect<BodyReader> =>
+  Effect.gen(function* () {
     const scope = yield* Scope.make()
     const pull = yield* Scope.extend(Stream.toPull(stream), scope)
     const close = Scope.close(scope, Exit.void)

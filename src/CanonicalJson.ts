@@ -12,5 +12,5 @@ const sortKeys = (_key: string, value: unknown): unknown => {
   // Most objects that come here are small and often sorted already.
   let sorted = true
   for (let i = 1; i < entries.length && sorted; i++) sorted = (entries[i - 1]?.[0] ?? "") < (entries[i]?.[0] ?? "")
-  return sorted ? value : Object.fromEntries(entries.sort(([a], [b]) => a < b ? -1 : 1))
+  return sorted ? value : Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)))
 }

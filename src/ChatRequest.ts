@@ -62,7 +62,9 @@ const settings = {
   cacheControl: Schema.optional(CacheControl)
 }
 
-export const ChatRequest = Schema.Struct({ prompt: Prompt.Prompt, ...settings }).annotations({ identifier: "ChatRequest" })
+export const ChatRequest = Schema.Struct({ prompt: Prompt.Prompt, ...settings }).annotations({
+  identifier: "ChatRequest"
+})
 
 export interface ChatRequest extends Schema.Schema.Type<typeof ChatRequest> {}
 
@@ -132,21 +134,32 @@ const stopProblem = (stop: ReadonlyArray<string> | undefined): Option.Option<Pro
 const toolsProblem = (request: ChatRequest): Option.Option<Problem> => {
   const names = (request.tools ?? []).map((tool) => tool.name)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
-  if (twice !== undefined) return Option.some({ param: "tools", message: `two tools are named ${JSON.stringify(twice)}` })
+  if (twice !== undefined)
+    return Option.some({ param: "tools", message: `two tools are named ${JSON.stringify(twice)}` })
   if (names.includes("")) return Option.some({ param: "tools", message: "a tool has no name" })
   const choice = request.toolChoice
   if (typeof choice === "object" && !names.includes(choice.tool)) {
-    return Option.some({ param: "toolChoice", message: `toolChoice names ${JSON.stringify(choice.tool)}, which is not among the tools` })
+    return Option.some({
+      param: "toolChoice",
+      message: `toolChoice names ${JSON.stringify(choice.tool)}, which is not among the tools`
+    })
   }
   return choice === "required" && names.length === 0
-    ? Option.some({ param: "toolChoice", message: "toolChoice is \"required\", but there are no tools" })
+    ? Option.some({ param: "toolChoice", message: 'toolChoice is "required", but there are no tools' })
     : Option.none()
 }
+
+/** What is wrong with the name of a model, if anything. */
+export const modelProblem = (model: string | undefined): Option.Option<Problem> =>
+  model === undefined || model.trim() !== ""
+    ? Option.none()
+    : Option.some({ param: "model", message: "the name of the model is empty" })
 
 /** The first thing in a request that no provider could take, if any. */
 export const validate = (request: ChatRequest): Option.Option<Problem> =>
   Option.firstSomeOf([
     promptProblem(request.prompt),
+    modelProblem(request.model),
     numberProblem("temperature", request.temperature, (n) => Number.isFinite(n) && n >= 0, "a number of at least 0"),
     numberProblem("topP", request.topP, (n) => n > 0 && n <= 1, "above 0 and at most 1"),
     numberProblem("maxTokens", request.maxTokens, isPositiveInteger, "a positive whole number"),

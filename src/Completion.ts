@@ -82,8 +82,9 @@ export const make = (fields: Fields): Completion => {
   const toolCalls: Array<Prompt.ToolCallPart> = []
   for (const part of fields.parts) {
     if (part._tag === "Text") text += part.text
-    else if (part._tag === "Reasoning") reasoning = (reasoning ?? "") + part.text
-    else toolCalls.push(part)
+    else if (part._tag === "ToolCall") toolCalls.push(part)
+    // Reasoning may be a signature alone, which is nothing to read.
+    else if (part.text !== "") reasoning = (reasoning ?? "") + part.text
   }
   // Each field by its name: an object that is spread first and added to costs V8 ten times as much, on every call.
   const { attempts, cached, finishReason, id, latency, model, parts, raw, requestId, usage, warnings } = fields

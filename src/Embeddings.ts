@@ -3,7 +3,7 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { CacheControl, type Problem } from "./ChatRequest.js"
+import { CacheControl, modelProblem, type Problem } from "./ChatRequest.js"
 import { Usage } from "./Usage.js"
 
 /**
@@ -36,6 +36,8 @@ export const validateRequest = (request: EmbedRequest): Option.Option<Problem> =
   if (request.input.length === 0) return Option.some({ param: "input", message: "there is no text to embed" })
   const empty = request.input.indexOf("")
   if (empty >= 0) return Option.some({ param: `input[${empty}]`, message: `text ${empty} to embed is empty` })
+  const model = modelProblem(request.model)
+  if (Option.isSome(model)) return model
   const dimensions = request.dimensions
   return dimensions === undefined || (Number.isInteger(dimensions) && dimensions > 0)
     ? Option.none()

@@ -25,7 +25,10 @@ const common = {
   status: Schema.optional(Schema.Number),
   requestId: Schema.optional(Schema.String),
   body: Schema.optional(Schema.String),
-  attempts: Schema.Number.pipe(Schema.propertySignature, Schema.withConstructorDefault(() => 1))
+  attempts: Schema.Number.pipe(
+    Schema.propertySignature,
+    Schema.withConstructorDefault(() => 1)
+  )
 }
 
 const retryable = {
@@ -58,13 +61,15 @@ export class PermissionDenied extends Schema.TaggedError<PermissionDenied>("effe
 ) {}
 
 /** No model, deployment or route of this name. */
-export class ModelNotFound extends Schema.TaggedError<ModelNotFound>("effect-llm/ModelNotFound")("ModelNotFound", common) {}
-
-/** Prompt and answer together are longer than the model's context. */
-export class ContextLengthExceeded extends Schema.TaggedError<ContextLengthExceeded>("effect-llm/ContextLengthExceeded")(
-  "ContextLengthExceeded",
+export class ModelNotFound extends Schema.TaggedError<ModelNotFound>("effect-llm/ModelNotFound")(
+  "ModelNotFound",
   common
 ) {}
+
+/** Prompt and answer together are longer than the model's context. */
+export class ContextLengthExceeded extends Schema.TaggedError<ContextLengthExceeded>(
+  "effect-llm/ContextLengthExceeded"
+)("ContextLengthExceeded", common) {}
 
 /** The request has more bytes than the provider takes. */
 export class RequestTooLarge extends Schema.TaggedError<RequestTooLarge>("effect-llm/RequestTooLarge")(
@@ -82,15 +87,24 @@ export const ContentCategory = Schema.Struct({
 export interface ContentCategory extends Schema.Schema.Type<typeof ContentCategory> {}
 
 /** The provider refused the prompt, or withheld the answer. `text`: what it had given out before it did. */
-export class ContentFiltered extends Schema.TaggedError<ContentFiltered>("effect-llm/ContentFiltered")("ContentFiltered", {
-  ...common,
-  categories: Schema.Array(ContentCategory).pipe(Schema.propertySignature, Schema.withConstructorDefault(() => [])),
-  text: Schema.optional(Schema.String),
-  usage: Schema.optional(Usage)
-}) {}
+export class ContentFiltered extends Schema.TaggedError<ContentFiltered>("effect-llm/ContentFiltered")(
+  "ContentFiltered",
+  {
+    ...common,
+    categories: Schema.Array(ContentCategory).pipe(
+      Schema.propertySignature,
+      Schema.withConstructorDefault(() => [])
+    ),
+    text: Schema.optional(Schema.String),
+    usage: Schema.optional(Usage)
+  }
+) {}
 
 /** The account has no credit left: waiting does not help. */
-export class QuotaExhausted extends Schema.TaggedError<QuotaExhausted>("effect-llm/QuotaExhausted")("QuotaExhausted", common) {}
+export class QuotaExhausted extends Schema.TaggedError<QuotaExhausted>("effect-llm/QuotaExhausted")(
+  "QuotaExhausted",
+  common
+) {}
 
 /** The provider or model cannot do what was asked; found before anything was sent. `feature` names it. */
 export class UnsupportedFeature extends Schema.TaggedError<UnsupportedFeature>("effect-llm/UnsupportedFeature")(
@@ -122,7 +136,10 @@ export class RateLimited extends Schema.TaggedError<RateLimited>("effect-llm/Rat
 export class Overloaded extends Schema.TaggedError<Overloaded>("effect-llm/Overloaded")("Overloaded", retryable) {}
 
 /** The provider failed. */
-export class ServerFailed extends Schema.TaggedError<ServerFailed>("effect-llm/ServerFailed")("ServerFailed", retryable) {}
+export class ServerFailed extends Schema.TaggedError<ServerFailed>("effect-llm/ServerFailed")(
+  "ServerFailed",
+  retryable
+) {}
 
 /** A deadline passed: the provider's (`limit: "server"`) or one of ours. */
 export class RequestTimeout extends Schema.TaggedError<RequestTimeout>("effect-llm/RequestTimeout")("RequestTimeout", {
@@ -238,12 +255,13 @@ export const redact = <E extends LlmError>(error: E, secrets: ReadonlyArray<stri
   const changes: Record<string, unknown> = {}
   for (const key of Object.getOwnPropertyNames(error)) {
     const value: unknown = Reflect.get(error, key)
-    const blotted = typeof value === "string"
-      // A stack begins with the message: what is cut at the end of the one is in the middle of the other.
-      ? blot(key === "stack" ? value.replace(error.message, () => blot(error.message)) : value)
-      : isLlmError(value)
-      ? redact(value, secrets)
-      : value
+    const blotted =
+      typeof value === "string"
+        ? // A stack begins with the message: what is cut at the end of the one is in the middle of the other.
+          blot(key === "stack" ? value.replace(error.message, () => blot(error.message)) : value)
+        : isLlmError(value)
+          ? redact(value, secrets)
+          : value
     if (blotted !== value) changes[key] = blotted
   }
   return Object.keys(changes).length === 0 ? error : copyWith(error, changes)

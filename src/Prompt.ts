@@ -109,7 +109,12 @@ export const imageBytes = (
   bytes: Uint8Array,
   mediaType: string,
   options?: { readonly detail?: "auto" | "low" | "high" }
-): ImagePart => ({ _tag: "Image", source: { _tag: "Base64", base64: Encoding.encodeBase64(bytes) }, mediaType, ...options })
+): ImagePart => ({
+  _tag: "Image",
+  source: { _tag: "Base64", base64: Encoding.encodeBase64(bytes) },
+  mediaType,
+  ...options
+})
 
 /** A document or recording sent with the request. */
 export const fileBytes = (bytes: Uint8Array, mediaType: string, options?: { readonly name?: string }): FilePart => ({
@@ -122,9 +127,15 @@ export const fileBytes = (bytes: Uint8Array, mediaType: string, options?: { read
 const fromContent = (content: string | ReadonlyArray<Part>): ReadonlyArray<Part> =>
   typeof content === "string" ? [text(content)] : content
 
-export const system = (content: string | ReadonlyArray<Part>): Message => ({ role: "system", content: fromContent(content) })
+export const system = (content: string | ReadonlyArray<Part>): Message => ({
+  role: "system",
+  content: fromContent(content)
+})
 
-export const user = (content: string | ReadonlyArray<Part>): Message => ({ role: "user", content: fromContent(content) })
+export const user = (content: string | ReadonlyArray<Part>): Message => ({
+  role: "user",
+  content: fromContent(content)
+})
 
 export const assistant = (content: string | ReadonlyArray<Part>): Message => ({
   role: "assistant",
@@ -148,7 +159,11 @@ const isMessages = (input: MessageInput | ReadonlyArray<MessageInput>): input is
 
 /** A prompt from a string, a message or messages. */
 export const make = (input: Input): Prompt =>
-  typeof input === "string" ? [user(input)] : isMessages(input) ? input.map(fromMessageInput) : [fromMessageInput(input)]
+  typeof input === "string"
+    ? [user(input)]
+    : isMessages(input)
+      ? input.map(fromMessageInput)
+      : [fromMessageInput(input)]
 
 /** All text of a message's parts, joined as it stands. */
 export const textOf = (message: Message): string => {

@@ -159,7 +159,8 @@ export class Decoder {
 
   private line(text: string, from: number, to: number, events: Array<Event>): void {
     if (from === to) {
-      if (this.data !== undefined) events.push({ event: this.event === "" ? "message" : this.event, data: this.data, id: this.id })
+      if (this.data !== undefined)
+        events.push({ event: this.event === "" ? "message" : this.event, data: this.data, id: this.id })
       this.data = undefined
       this.event = ""
       return
@@ -202,6 +203,13 @@ export const decode = <E, R>(
       })
     return bytes.pipe(
       Stream.mapChunksEffect((reads) => attempt(() => decoder.push(reads))),
-      Stream.concat(Stream.unwrap(Effect.map(attempt(() => decoder.end()), Stream.fromChunk)))
+      Stream.concat(
+        Stream.unwrap(
+          Effect.map(
+            attempt(() => decoder.end()),
+            Stream.fromChunk
+          )
+        )
+      )
     )
   })

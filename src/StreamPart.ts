@@ -57,8 +57,14 @@ export const Finish = Schema.TaggedStruct("Finish", {
 
 export interface Finish extends Schema.Schema.Type<typeof Finish> {}
 
-export const StreamPart = Schema.Union(TextDelta, ReasoningDelta, ToolCallStart, ToolCallDelta, ToolCallEnd, Finish)
-  .annotations({ identifier: "StreamPart" })
+export const StreamPart = Schema.Union(
+  TextDelta,
+  ReasoningDelta,
+  ToolCallStart,
+  ToolCallDelta,
+  ToolCallEnd,
+  Finish
+).annotations({ identifier: "StreamPart" })
 
 export type StreamPart = typeof StreamPart.Type
 
@@ -136,10 +142,10 @@ export class Collector {
         this.block === "Text"
           ? { _tag: "Text", text: this.blockText }
           : {
-            _tag: "Reasoning",
-            text: this.blockText,
-            ...(this.signature === undefined ? {} : { signature: this.signature })
-          }
+              _tag: "Reasoning",
+              text: this.blockText,
+              ...(this.signature === undefined ? {} : { signature: this.signature })
+            }
       )
     }
     this.block = undefined
@@ -159,13 +165,15 @@ export class Collector {
 export const forEachChunk =
   <E2, R2>(f: (parts: Chunk.Chunk<StreamPart>) => Effect.Effect<unknown, E2, R2>) =>
   <E, R>(stream: Stream.Stream<StreamPart, E, R>): Effect.Effect<void, E | E2, R | R2> =>
-    Effect.scoped(Effect.flatMap(Stream.toPull(stream), (pull) => {
-      const step: Effect.Effect<void, E | E2, R | R2> = Effect.matchEffect(pull, {
-        onFailure: (end) => Option.isNone(end) ? Effect.void : Effect.fail(end.value),
-        onSuccess: (parts) => Effect.zipRight(f(parts), step)
+    Effect.scoped(
+      Effect.flatMap(Stream.toPull(stream), (pull) => {
+        const step: Effect.Effect<void, E | E2, R | R2> = Effect.matchEffect(pull, {
+          onFailure: (end) => (Option.isNone(end) ? Effect.void : Effect.fail(end.value)),
+          onSuccess: (parts) => Effect.zipRight(f(parts), step)
+        })
+        return step
       })
-      return step
-    }))
+    )
 
 /**
  * Runs a stream and folds its parts into the `Completion` that `complete` would have given. A stream without a `Finish`,
@@ -190,8 +198,13 @@ export const collect = <E, R>(
         const completion = collector.completion()
         return completion === undefined
           ? Effect.fail(
-            new StreamInterrupted({ provider: "", model: "", message: "the stream ended without its Finish part", text })
-          )
+              new StreamInterrupted({
+                provider: "",
+                model: "",
+                message: "the stream ended without its Finish part",
+                text
+              })
+            )
           : Effect.succeed(completion)
       })
     )
@@ -206,7 +219,11 @@ export const fromCompletion = (completion: Completion.Completion): Chunk.Chunk<S
         out.push({ _tag: "TextDelta", text: part.text })
         break
       case "Reasoning":
-        out.push({ _tag: "ReasoningDelta", text: part.text, ...(part.signature === undefined ? {} : { signature: part.signature }) })
+        out.push({
+          _tag: "ReasoningDelta",
+          text: part.text,
+          ...(part.signature === undefined ? {} : { signature: part.signature })
+        })
         break
       case "ToolCall":
         out.push({ _tag: "ToolCallStart", id: part.id, name: part.name })

@@ -214,10 +214,7 @@ const scopedRequests = globalValue(
 
 type DispatchBody = NonNullable<Dispatcher.DispatchOptions["body"]> | null
 
-const toReadable = (
-  request: HttpClientRequest.HttpClientRequest,
-  body: HttpBody.Stream
-): Effect.Effect<Readable> =>
+const toReadable = (request: HttpClientRequest.HttpClientRequest, body: HttpBody.Stream): Effect.Effect<Readable> =>
   body.stream.pipe(
     Stream.mapError((cause) => new HttpClientError.RequestError({ request, reason: "Encode", cause })),
     Stream.toAsyncIterableEffect,
@@ -243,7 +240,11 @@ const fromRaw = (
   if (body instanceof FormData) return Effect.succeed(toUndiciFormData(body))
   if (body instanceof UndiciFormData) return Effect.succeed(body)
   if (body instanceof URLSearchParams) return Effect.succeed(body.toString())
-  if (body instanceof Blob) return Effect.map(Effect.promise(() => body.arrayBuffer()), (bytes) => new Uint8Array(bytes))
+  if (body instanceof Blob)
+    return Effect.map(
+      Effect.promise(() => body.arrayBuffer()),
+      (bytes) => new Uint8Array(bytes)
+    )
   if (isAsyncIterable(body)) return Effect.sync(() => Readable.from(body, { objectMode: false }))
   return Effect.fail(
     new HttpClientError.RequestError({ request, reason: "Encode", description: "the raw body is of no sendable kind" })

@@ -10,7 +10,12 @@ import { everyWord } from "./laws.js"
 import { canary, httpClients } from "./worlds.js"
 
 const echo = JSON.stringify({
-  error: { message: `Incorrect API key provided: ${canary}.`, type: "invalid_request_error", param: canary, code: canary }
+  error: {
+    message: `Incorrect API key provided: ${canary}.`,
+    type: "invalid_request_error",
+    param: canary,
+    code: canary
+  }
 })
 
 const faults: Readonly<Record<string, ReadonlyArray<Fault.Fault>>> = {
@@ -64,16 +69,20 @@ describe("a key is never seen", () => {
   for (const [clientName, http] of Object.entries(httpClients)) {
     for (const [name, queue] of Object.entries(faults)) {
       it.scopedLive(`over ${clientName}, with ${name}`, () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const spans: Array<unknown> = []
           const lines: Array<string> = []
           const simulator = Context.get(yield* Layer.build(Simulator.layer({ apiKey: canary })), Simulator.Simulator)
-          const client = OpenAi.layer({ apiKey: Redacted.make(canary), baseUrl: simulator.url, model: "gpt-4.1-mini" }).pipe(
+          const client = OpenAi.layer({
+            apiKey: Redacted.make(canary),
+            baseUrl: simulator.url,
+            model: "gpt-4.1-mini"
+          }).pipe(
             Policy.retry(RetryPolicy.exponential({ base: "1 millis", retries: 1 })),
             Policy.cache(),
             Layer.provide(http)
           )
-          const calls = Effect.gen(function*() {
+          const calls = Effect.gen(function* () {
             const outcomes: Array<unknown> = []
             const each: ReadonlyArray<Effect.Effect<unknown, LlmError.LlmError, LlmClient.LlmClient>> = [
               LlmClient.complete("one"),
@@ -97,15 +106,18 @@ describe("a key is never seen", () => {
 
           const outcomes = yield* calls.pipe(
             Effect.provide(client),
-            Effect.provide(Layer.merge(
-              Logger.replace(
-                Logger.defaultLogger,
-                Logger.make((entry) => {
-                  for (const format of [Logger.stringLogger, Logger.logfmtLogger, Logger.jsonLogger]) lines.push(format.log(entry))
-                })
-              ),
-              Logger.minimumLogLevel(LogLevel.All)
-            )),
+            Effect.provide(
+              Layer.merge(
+                Logger.replace(
+                  Logger.defaultLogger,
+                  Logger.make((entry) => {
+                    for (const format of [Logger.stringLogger, Logger.logfmtLogger, Logger.jsonLogger])
+                      lines.push(format.log(entry))
+                  })
+                ),
+                Logger.minimumLogLevel(LogLevel.All)
+              )
+            ),
             Effect.provide(Layer.setTracer(recordingTracer(spans)))
           )
 
@@ -115,32 +127,40 @@ describe("a key is never seen", () => {
           expect(lines.join("\n")).not.toContain(canary)
           expect(everyWord(spans)).not.toContain(canary)
           expect(everyWord(yield* simulator.requests)).not.toContain(canary)
-        }))
+        })
+      )
     }
   }
 
   it.scopedLive("in what comes out of a cache", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const simulator = Context.get(yield* Layer.build(Simulator.layer({ apiKey: canary })), Simulator.Simulator)
-      const client = OpenAi.layer({ apiKey: Redacted.make(canary), baseUrl: simulator.url, model: "gpt-4.1-mini" }).pipe(
-        Policy.cache(),
-        Layer.provide(httpClients.fetch)
-      )
-      const outcome = yield* Effect.gen(function*() {
+      const client = OpenAi.layer({
+        apiKey: Redacted.make(canary),
+        baseUrl: simulator.url,
+        model: "gpt-4.1-mini"
+      }).pipe(Policy.cache(), Layer.provide(httpClients.fetch))
+      const outcome = yield* Effect.gen(function* () {
         yield* LlmClient.complete("one")
         return yield* Effect.all([LlmClient.complete("one"), Stream.runCollect(LlmClient.stream("one"))])
       }).pipe(Effect.provide(client))
       expect(outcome[0].cached).toBe(true)
       expect(everyWord(outcome)).not.toContain(canary)
-    }))
+    })
+  )
 
   it.scopedLive("in a client, a layer or a service that is printed", () =>
-    Effect.gen(function*() {
-      const client = OpenAi.layer({ apiKey: Redacted.make(canary), baseUrl: "http://127.0.0.1:1", model: "gpt-4.1-mini" })
+    Effect.gen(function* () {
+      const client = OpenAi.layer({
+        apiKey: Redacted.make(canary),
+        baseUrl: "http://127.0.0.1:1",
+        model: "gpt-4.1-mini"
+      })
       const built = yield* Layer.build(Layer.provide(client, httpClients.fetch))
       expect(everyWord(Context.get(built, LlmClient.LlmClient))).not.toContain(canary)
       expect(everyWord(client)).not.toContain(canary)
-    }))
+    })
+  )
 })
 
 it("the search would find a key", () => {

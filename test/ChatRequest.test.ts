@@ -9,7 +9,11 @@ describe("ChatRequest.make", () => {
   const table: ReadonlyArray<readonly [name: string, input: ChatRequest.Input, request: ChatRequest.ChatRequest]> = [
     ["a string: one user message", "Hello", { prompt }],
     ["a message", { role: "system", content: "Be kind." }, { prompt: [Prompt.system("Be kind.")] }],
-    ["messages", [Prompt.system("Be kind."), { role: "user", content: "Hello" }], { prompt: [Prompt.system("Be kind."), ...prompt] }],
+    [
+      "messages",
+      [Prompt.system("Be kind."), { role: "user", content: "Hello" }],
+      { prompt: [Prompt.system("Be kind."), ...prompt] }
+    ],
     ["no messages", [], { prompt: [] }],
     ["a prompt with settings", { prompt: "Hello", temperature: 0.5 }, { prompt, temperature: 0.5 }],
     ["messages with settings", { prompt: [Prompt.user("Hello")], model: "m" }, { prompt, model: "m" }],
@@ -62,7 +66,12 @@ describe("ChatRequest.validate", () => {
     { prompt: "Hello", toolChoice: "auto" },
     { prompt: "Hello", toolChoice: "none" },
     { prompt: [Prompt.user([Prompt.imageUrl("https://example.com/a.png")])] },
-    { prompt: [Prompt.user("Hello"), { role: "assistant", content: [{ _tag: "ToolCall", ...tool, id: "1", arguments: "{}" }] }] },
+    {
+      prompt: [
+        Prompt.user("Hello"),
+        { role: "assistant", content: [{ _tag: "ToolCall", ...tool, id: "1", arguments: "{}" }] }
+      ]
+    },
     { prompt: "Hello", temperature: undefined, maxTokens: undefined }
   ]
   for (const input of ok) {
@@ -88,11 +97,16 @@ describe("ChatRequest.validate", () => {
     ["endless tokens", { prompt, maxTokens: Infinity }, "maxTokens", "a positive whole number, not Infinity"],
     ["a broken seed", { prompt, seed: 0.5 }, "seed", "a whole number, not 0.5"],
     ["a frequency penalty of NaN", { prompt, frequencyPenalty: Number.NaN }, "frequencyPenalty", "a number, not NaN"],
-    ["an endless presence penalty", { prompt, presencePenalty: -Infinity }, "presencePenalty", "a number, not -Infinity"],
+    [
+      "an endless presence penalty",
+      { prompt, presencePenalty: -Infinity },
+      "presencePenalty",
+      "a number, not -Infinity"
+    ],
     ["an empty stop text", { prompt, stop: ["a", ""] }, "stop", "must not be empty"],
-    ["two tools of one name", { prompt, tools: [tool, tool] }, "tools", "two tools are named \"look_up\""],
+    ["two tools of one name", { prompt, tools: [tool, tool] }, "tools", 'two tools are named "look_up"'],
     ["a tool without a name", { prompt, tools: [{ ...tool, name: "" }] }, "tools", "no name"],
-    ["a choice that is no tool", { prompt, tools: [tool], toolChoice: { tool: "other" } }, "toolChoice", "\"other\""],
+    ["a choice that is no tool", { prompt, tools: [tool], toolChoice: { tool: "other" } }, "toolChoice", '"other"'],
     ["a required tool where there are none", { prompt, toolChoice: "required" }, "toolChoice", "there are no tools"]
   ]
   for (const [name, input, param, words] of bad) {
@@ -109,11 +123,13 @@ describe("ChatRequest, as data", () => {
     Schema.decodeSync(ChatRequest.ChatRequest)(Schema.encodeSync(ChatRequest.ChatRequest)(request))
 
   // Schema.Record loses a key of this name.
-  const requests = Arbitrary.make(ChatRequest.ChatRequest).filter(({ metadata, providerOptions, responseFormat, tools = [] }) => {
-    const schema = responseFormat?._tag === "JsonSchema" ? responseFormat.schema : {}
-    const records = [metadata ?? {}, providerOptions ?? {}, schema, ...tools.map((tool) => tool.parameters)]
-    return !records.some((record) => Object.hasOwn(record, "__proto__"))
-  })
+  const requests = Arbitrary.make(ChatRequest.ChatRequest).filter(
+    ({ metadata, providerOptions, responseFormat, tools = [] }) => {
+      const schema = responseFormat?._tag === "JsonSchema" ? responseFormat.schema : {}
+      const records = [metadata ?? {}, providerOptions ?? {}, schema, ...tools.map((tool) => tool.parameters)]
+      return !records.some((record) => Object.hasOwn(record, "__proto__"))
+    }
+  )
 
   it.prop("comes back as it was", [requests], ([request]) => {
     expect(roundTrip(request)).toEqual(request)

@@ -9,7 +9,7 @@ const fields: Completion.Fields = {
     { _tag: "ToolCall", id: "1", name: "look_up", arguments: "{}" },
     { _tag: "Reasoning", text: "Ah.", signature: "s" },
     Prompt.text("two"),
-    { _tag: "ToolCall", id: "2", name: "look_up", arguments: "{\"a\":1}" }
+    { _tag: "ToolCall", id: "2", name: "look_up", arguments: '{"a":1}' }
   ],
   finishReason: { unified: "tool-calls", raw: "tool_calls" },
   usage: { inputTokens: 1 },
@@ -41,6 +41,18 @@ describe("Completion.make", () => {
   it("makes the same of a completion that was made", () => {
     const completion = Completion.make(fields)
     expect(Completion.make(completion)).toStrictEqual(completion)
+  })
+})
+
+describe("a signature alone", () => {
+  it("is a part of the answer, but no reasoning to read", () => {
+    const parts: Completion.Fields["parts"] = [
+      { _tag: "Text", text: "Hi" },
+      { _tag: "Reasoning", text: "", signature: "s" }
+    ]
+    const completion = Completion.make({ ...fields, parts })
+    expect(completion).not.toHaveProperty("reasoning")
+    expect(completion.parts).toEqual(parts)
   })
 })
 

@@ -36,8 +36,10 @@ describe("Embeddings.validateRequest", () => {
 
 describe("Embeddings, as data", () => {
   // Schema.Record loses a key of this name.
-  const requests = Arbitrary.make(Embeddings.EmbedRequest).filter(({ metadata = {}, providerOptions = {} }) =>
-    ![metadata, providerOptions].some((record) => Object.hasOwn(record, "__proto__")))
+  const requests = Arbitrary.make(Embeddings.EmbedRequest).filter(
+    ({ metadata = {}, providerOptions = {} }) =>
+      ![metadata, providerOptions].some((record) => Object.hasOwn(record, "__proto__"))
+  )
 
   it.prop("a request comes back as it was", [requests], ([request]) => {
     const encoded = Schema.encodeSync(Embeddings.EmbedRequest)(request)

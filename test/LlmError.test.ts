@@ -8,7 +8,7 @@ const common = {
   message: "no",
   status: 500,
   requestId: "req_1",
-  body: "{\"error\":\"no\"}",
+  body: '{"error":"no"}',
   attempts: 3
 }
 const retryable = { ...common, retryAfter: Duration.millis(1500) }
@@ -24,7 +24,10 @@ const one: { readonly [T in LlmError.Tag]: Extract<LlmError.LlmError, { readonly
   RequestTooLarge: new LlmError.RequestTooLarge(common),
   ContentFiltered: new LlmError.ContentFiltered({
     ...common,
-    categories: [{ name: "hate", filtered: true, severity: "high" }, { name: "jailbreak", filtered: false }],
+    categories: [
+      { name: "hate", filtered: true, severity: "high" },
+      { name: "jailbreak", filtered: false }
+    ],
     text: "so far",
     usage
   }),
@@ -87,7 +90,10 @@ describe("an error crosses processes", () => {
   it("a minimal error leaves out what is not known", () => {
     const minimal = new LlmError.ServerFailed({ provider: "acme", model: "acme-1", message: "no" })
     expect(minimal.attempts).toBe(1)
-    expect(Schema.decodeSync(json)(Schema.encodeSync(json)(minimal))).toMatchObject({ _tag: "ServerFailed", attempts: 1 })
+    expect(Schema.decodeSync(json)(Schema.encodeSync(json)(minimal))).toMatchObject({
+      _tag: "ServerFailed",
+      attempts: 1
+    })
     const filtered = new LlmError.ContentFiltered({ provider: "acme", model: "acme-1", message: "no" })
     expect(filtered.categories).toEqual([])
   })
@@ -150,7 +156,7 @@ describe("match", () => {
     UnsupportedFeature: (error) => `feature ${error.feature}`,
     InvalidOutput: (error) => error.text,
     BudgetExceeded: () => "budget",
-    RateLimited: (error) => error.retryAfter === undefined ? 0 : Duration.toMillis(error.retryAfter),
+    RateLimited: (error) => (error.retryAfter === undefined ? 0 : Duration.toMillis(error.retryAfter)),
     Overloaded: () => "load",
     ServerFailed: () => "server",
     RequestTimeout: (error) => `limit ${error.limit}`,
@@ -160,17 +166,15 @@ describe("match", () => {
     CircuitOpen: () => "breaker"
   })
 
-  it.each(
-    [
-      ["InvalidRequest", "param temperature"],
-      ["ContentFiltered", ["hate", "jailbreak"]],
-      ["UnsupportedFeature", "feature embeddings"],
-      ["RateLimited", 1500],
-      ["RequestTimeout", "limit first-part"],
-      ["StreamInterrupted", "so far"],
-      ["CircuitOpen", "breaker"]
-    ] as const
-  )("calls the case of %s", (tag, result) => {
+  it.each([
+    ["InvalidRequest", "param temperature"],
+    ["ContentFiltered", ["hate", "jailbreak"]],
+    ["UnsupportedFeature", "feature embeddings"],
+    ["RateLimited", 1500],
+    ["RequestTimeout", "limit first-part"],
+    ["StreamInterrupted", "so far"],
+    ["CircuitOpen", "breaker"]
+  ] as const)("calls the case of %s", (tag, result) => {
     expect(describe_(one[tag])).toEqual(result)
   })
 
@@ -209,20 +213,23 @@ describe("withAttempts", () => {
   })
 
   it.effect("gives an error that can still be thrown and caught by its tag", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const caught = yield* LlmError.withAttempts(one.RateLimited, 5).pipe(
         Effect.catchTag("RateLimited", (error) => Effect.succeed(error.attempts))
       )
       expect(caught).toBe(5)
-    }))
+    })
+  )
 })
 
 describe("excerpt", () => {
   const bytes = (text: string): number => new TextEncoder().encode(text).length
-  const isWhole = (text: string): boolean => !/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/.test(text)
+  const isWhole = (text: string): boolean =>
+    !/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/.test(text)
 
   it("keeps a short text as it is", () => {
-    for (const text of ["", "x", "ü".repeat(2048), "a".repeat(4096), "😀".repeat(1024)]) expect(LlmError.excerpt(text)).toBe(text)
+    for (const text of ["", "x", "ü".repeat(2048), "a".repeat(4096), "😀".repeat(1024)])
+      expect(LlmError.excerpt(text)).toBe(text)
   })
 
   it.each(["a", "ü", "€", "😀"])("fills the 4 KiB with %s as far as whole characters go", (character) => {
@@ -236,15 +243,17 @@ describe("excerpt", () => {
 
   it("is always a beginning of the text, at most 4,096 bytes long, with no character cut", () => {
     const piece = fc.fullUnicodeString({ minLength: 1, maxLength: 50 })
-    fc.assert(fc.property(piece, fc.integer({ min: 1, max: 400 }), (part, times) => {
-      const whole = `{${part.repeat(times)}`
-      const text = LlmError.excerpt(whole)
-      expect(bytes(text)).toBeLessThanOrEqual(4096)
-      expect(whole.startsWith(text)).toBe(true)
-      expect(isWhole(text)).toBe(true)
-      if (bytes(whole) > 4096) expect(bytes(text)).toBeGreaterThan(4092)
-      else expect(text).toBe(whole)
-    }))
+    fc.assert(
+      fc.property(piece, fc.integer({ min: 1, max: 400 }), (part, times) => {
+        const whole = `{${part.repeat(times)}`
+        const text = LlmError.excerpt(whole)
+        expect(bytes(text)).toBeLessThanOrEqual(4096)
+        expect(whole.startsWith(text)).toBe(true)
+        expect(isWhole(text)).toBe(true)
+        if (bytes(whole) > 4096) expect(bytes(text)).toBeGreaterThan(4092)
+        else expect(text).toBe(whole)
+      })
+    )
   })
 })
 
@@ -252,16 +261,19 @@ describe("on the error channel", () => {
   const failing = (error: LlmError.LlmError): Effect.Effect<string, LlmError.LlmError> => Effect.fail(error)
 
   it.effect("one tag can be caught, and the rest stays in the type", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const program = failing(one.RateLimited).pipe(
         Effect.catchTag("RateLimited", (error) => Effect.succeed(`wait ${Duration.toMillis(error.retryAfter ?? 0)}`))
       )
-      expectTypeOf<Effect.Effect.Error<typeof program>>().toEqualTypeOf<Exclude<LlmError.LlmError, LlmError.RateLimited>>()
+      expectTypeOf<Effect.Effect.Error<typeof program>>().toEqualTypeOf<
+        Exclude<LlmError.LlmError, LlmError.RateLimited>
+      >()
       expect(yield* program).toBe("wait 1500")
-    }))
+    })
+  )
 
   it.effect("with all retryable errors caught, only terminal ones are left", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const guarded = (error: LlmError.LlmError) =>
         failing(error).pipe(Effect.catchIf(LlmError.isRetryable, (retryable) => Effect.succeed(retryable._tag)))
       expectTypeOf<Effect.Effect.Error<ReturnType<typeof guarded>>>().toEqualTypeOf<LlmError.TerminalError>()
@@ -269,5 +281,6 @@ describe("on the error channel", () => {
         const result = yield* Effect.either(guarded(error))
         expect(result._tag).toBe(LlmError.isRetryable(error) ? "Right" : "Left")
       }
-    }))
+    })
+  )
 })

@@ -7,7 +7,8 @@ const isWhole = (error: LlmError.LlmError): boolean =>
   Option.match(LlmError.retryAfter(error), {
     onNone: () => true,
     onSome: (wait) => !Duration.isFinite(wait) || Number.isInteger(Duration.toMillis(wait))
-  }) && (error._tag !== "StreamInterrupted" || error.cause === undefined || isWhole(error.cause))
+  }) &&
+  (error._tag !== "StreamInterrupted" || error.cause === undefined || isWhole(error.cause))
 
 const errors = Arbitrary.make(LlmError.LlmError).filter(isWhole)
 

@@ -41,7 +41,10 @@ export const serve = (handler: Http.RequestListener): Effect.Effect<Server, neve
   listen(Http.createServer({ keepAliveTimeout: 60_000 }, handler))
 
 /** A server that answers each request with these bytes, and then does what it is told with the socket. */
-export const serveBytes = (bytes: string, then: (socket: Net.Socket) => void): Effect.Effect<Server, never, Scope.Scope> =>
+export const serveBytes = (
+  bytes: string,
+  then: (socket: Net.Socket) => void
+): Effect.Effect<Server, never, Scope.Scope> =>
   listen(Net.createServer((socket) => socket.once("data", () => socket.write(bytes, () => then(socket)))))
 
 export const makeSignal = Effect.map(Deferred.make<void>(), (deferred) => ({
@@ -54,10 +57,10 @@ export const turn = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-export const turnsUntil = (condition: () => boolean): Effect.Effect<void> =>
-  Effect.repeat(turn, { until: condition })
+export const turnsUntil = (condition: () => boolean): Effect.Effect<void> => Effect.repeat(turn, { until: condition })
 
-export const bodyOf = (request: Http.IncomingMessage): Promise<Buffer> => Readable.from(request).toArray().then(Buffer.concat)
+export const bodyOf = (request: Http.IncomingMessage): Promise<Buffer> =>
+  Readable.from(request).toArray().then(Buffer.concat)
 
 /** Tells what it was asked. */
 export const echo: Http.RequestListener = async (request, response) => {

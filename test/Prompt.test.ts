@@ -67,7 +67,11 @@ describe("Prompt, as data", () => {
   })
 
   it("refuses what is no message", () => {
-    const bad: ReadonlyArray<unknown> = ["Hello", [{ role: "robot", content: [] }], [{ role: "user", content: [{ _tag: "Song" }] }]]
+    const bad: ReadonlyArray<unknown> = [
+      "Hello",
+      [{ role: "robot", content: [] }],
+      [{ role: "user", content: [{ _tag: "Song" }] }]
+    ]
     for (const input of bad) expect(Schema.is(Prompt.Prompt)(input)).toBe(false)
   })
 })

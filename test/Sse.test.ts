@@ -65,26 +65,35 @@ const message = (data: string): Sse.Event => ({ event: "message", data, id: unde
 describe("the format", () => {
   it.each<readonly [string, string, ReadonlyArray<Sse.Event>]>([
     ["an event ends at a blank line", "data: a\n\ndata: b\n\n", [message("a"), message("b")]],
-    ["one space behind the colon is no part of the data", "data:a\n\ndata: a\n\ndata:  a\n\n", [message("a"), message("a"), message(" a")]],
+    [
+      "one space behind the colon is no part of the data",
+      "data:a\n\ndata: a\n\ndata:  a\n\n",
+      [message("a"), message("a"), message(" a")]
+    ],
     ["several data lines are joined by a line feed", "data: a\ndata: b\ndata:\n\n", [message("a\nb\n")]],
     ["empty data is data", "data:\n\ndata\n\ndata: \n\n", [message(""), message(""), message("")]],
     ["blank lines alone are nothing", "\n\n\n", []],
     ["a comment is nothing", ": ping\n\n:\n\ndata: a\n: ping\ndata: b\n\n", [message("a\nb")]],
-    ["an event has the name that the server gave it, for this once", "event: error\ndata: a\n\ndata: b\n\n", [
-      { event: "error", data: "a", id: undefined },
-      message("b")
-    ]],
+    [
+      "an event has the name that the server gave it, for this once",
+      "event: error\ndata: a\n\ndata: b\n\n",
+      [{ event: "error", data: "a", id: undefined }, message("b")]
+    ],
     ["an event without data is none, and its name is forgotten", "event: error\n\ndata: b\n\n", [message("b")]],
     ["the last name counts", "event: a\nevent: b\ndata: x\n\n", [{ event: "b", data: "x", id: undefined }]],
-    ["an id lasts until there is another", "id: 1\ndata: a\n\ndata: b\n\nid\ndata: c\n\n", [
-      { event: "message", data: "a", id: "1" },
-      { event: "message", data: "b", id: "1" },
-      { event: "message", data: "c", id: "" }
-    ]],
+    [
+      "an id lasts until there is another",
+      "id: 1\ndata: a\n\ndata: b\n\nid\ndata: c\n\n",
+      [
+        { event: "message", data: "a", id: "1" },
+        { event: "message", data: "b", id: "1" },
+        { event: "message", data: "c", id: "" }
+      ]
+    ],
     ["an id with a NUL is none", "id: 1\nid: a\0b\ndata: a\n\n", [{ event: "message", data: "a", id: "1" }]],
     ["a retry field loses no events", "retry: 10\ndata: a\n\nretry: x\n\ndata: b\n\n", [message("a"), message("b")]],
     ["other fields are nothing", "foo: 1\ndata: a\nDATA: b\ndatas: c\n data: d\n\n", [message("a")]],
-    ["a colon may be part of the data", "data: {\"a\":1}\n\n", [message("{\"a\":1}")]],
+    ["a colon may be part of the data", 'data: {"a":1}\n\n', [message('{"a":1}')]],
     ["a byte order mark may come first", "\uFEFFdata: a\n\n", [message("a")]],
     ["a byte order mark elsewhere is text", "data: \uFEFFa\n\n\uFEFFdata: b\n\n", [message("\uFEFFa")]],
     ["only one byte order mark is stripped", "\uFEFF\uFEFFdata: a\n\ndata: b\n\n", [message("b")]],
@@ -113,7 +122,7 @@ describe("the format", () => {
 
 describe("any cut gives the same events", () => {
   const hostile = utf8.encode(
-    "\uFEFF: hello\r\n\r\nevent: größe\rdata: {\"a\":\"ü€😀\"}\r\rdata:first\r\ndata: second\u2028still\n\n" +
+    '\uFEFF: hello\r\n\r\nevent: größe\rdata: {"a":"ü€😀"}\r\rdata:first\r\ndata: second\u2028still\n\n' +
       "id: 7\rdata\r\n\r\nretry: 3\n\n\r\n\r\r\ndata: 😀\rdata: 😀\r\r\nfoo\nevent:x\n:c\ndata:  two\n\ndata: [DONE]\r\n\r\ndata: é"
   )
 
@@ -140,7 +149,9 @@ describe("any cut gives the same events", () => {
   })
 
   const endings = ["\n", "\r", "\r\n"] as const
-  const mixes = endings.flatMap((a) => endings.flatMap((b) => endings.flatMap((c) => endings.map((d) => [a, b, c, d] as const))))
+  const mixes = endings.flatMap((a) =>
+    endings.flatMap((b) => endings.flatMap((c) => endings.map((d) => [a, b, c, d] as const)))
+  )
 
   it.each(mixes)("with the line endings %j, %j, %j and %j, at every offset", (a, b, c, d) => {
     const bytes = utf8.encode(`event: e${a}data: ü${b}${c}data: [DONE]${d}${a}`)
@@ -157,7 +168,7 @@ describe("any cut gives the same events", () => {
   const ending = fc.constantFrom(...endings)
   const value = fc.oneof(
     fc.fullUnicodeString({ maxLength: 12 }),
-    fc.constantFrom("", " ", "  x", "{\"a\":1}", "[DONE]", "\u2028", "\uFEFF", "ü€😀", "a\0b", "a: b")
+    fc.constantFrom("", " ", "  x", '{"a":1}', "[DONE]", "\u2028", "\uFEFF", "ü€😀", "a\0b", "a: b")
   )
   const line = fc.oneof(
     { weight: 5, arbitrary: value.map((text) => `data: ${text}`) },
@@ -169,40 +180,63 @@ describe("any cut gives the same events", () => {
     value,
     fc.constantFrom("data", "event", "id", "retry: 1", "retry", "datum: x")
   )
-  const eventStream = fc.tuple(
-    fc.boolean(),
-    fc.array(fc.tuple(line, ending).map((both) => both.join("")), { maxLength: 30 }),
-    fc.oneof(line, fc.constant(""))
-  ).map(([mark, lines, last]) => utf8.encode((mark ? "\uFEFF" : "") + lines.join("") + last))
-  const sizes = fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: 6 }).filter((all) => all.some((size) => size > 0))
+  const eventStream = fc
+    .tuple(
+      fc.boolean(),
+      fc.array(
+        fc.tuple(line, ending).map((both) => both.join("")),
+        { maxLength: 30 }
+      ),
+      fc.oneof(line, fc.constant(""))
+    )
+    .map(([mark, lines, last]) => utf8.encode((mark ? "\uFEFF" : "") + lines.join("") + last))
+  const sizes = fc
+    .array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: 6 })
+    .filter((all) => all.some((size) => size > 0))
 
   it("any event stream, at random cuts", () => {
-    fc.assert(fc.property(eventStream, sizes, (bytes, cut) => {
-      const expected = reference(bytes)
-      expect(decodeReads([bytes])).toEqual(expected)
-      expect(decodeReads(cutBySize(bytes, cut))).toEqual(expected)
-    }), { numRuns: 500 })
+    fc.assert(
+      fc.property(eventStream, sizes, (bytes, cut) => {
+        const expected = reference(bytes)
+        expect(decodeReads([bytes])).toEqual(expected)
+        expect(decodeReads(cutBySize(bytes, cut))).toEqual(expected)
+      }),
+      { numRuns: 500 }
+    )
   })
 
   const byte = fc.oneof(
     fc.constantFrom(10, 13, 58, 32, 0, 0xef, 0xbb, 0xbf, 0xc3, 0xbc, 0xe2, 0x80, 0xa8, 0xf0, 0x9f),
     fc.integer({ min: 0, max: 255 })
   )
-  const rubbish = fc.array(fc.oneof(byte.map((one) => Uint8Array.of(one)), fc.constant(utf8.encode("data:")), fc.constant(utf8.encode("\n\n")))).map(joined)
+  const rubbish = fc
+    .array(
+      fc.oneof(
+        byte.map((one) => Uint8Array.of(one)),
+        fc.constant(utf8.encode("data:")),
+        fc.constant(utf8.encode("\n\n"))
+      )
+    )
+    .map(joined)
 
   it("any bytes at all, at random cuts", () => {
-    fc.assert(fc.property(rubbish, sizes, (bytes, cut) => {
-      const expected = reference(bytes)
-      expect(decodeReads([bytes])).toEqual(expected)
-      expect(decodeReads(cutBySize(bytes, cut))).toEqual(expected)
-    }), { numRuns: 500 })
+    fc.assert(
+      fc.property(rubbish, sizes, (bytes, cut) => {
+        const expected = reference(bytes)
+        expect(decodeReads([bytes])).toEqual(expected)
+        expect(decodeReads(cutBySize(bytes, cut))).toEqual(expected)
+      }),
+      { numRuns: 500 }
+    )
   })
 
   it("the stream gives what the decoder gives", () => {
-    fc.assert(fc.property(eventStream, sizes, (bytes, cut) => {
-      const events = Effect.runSync(Stream.runCollect(Sse.decode(Stream.fromIterable(cutBySize(bytes, cut)))))
-      expect(Chunk.toReadonlyArray(events)).toEqual(reference(bytes))
-    }))
+    fc.assert(
+      fc.property(eventStream, sizes, (bytes, cut) => {
+        const events = Effect.runSync(Stream.runCollect(Sse.decode(Stream.fromIterable(cutBySize(bytes, cut)))))
+        expect(Chunk.toReadonlyArray(events)).toEqual(reference(bytes))
+      })
+    )
   })
 })
 
@@ -224,8 +258,10 @@ describe("an event comes as soon as it is whole", () => {
   })
 
   it.effect("all events of one read come as one Chunk", () =>
-    Effect.gen(function*() {
-      const reads = ["data: 1\n\ndata: 2\n\ndata: 3\n\nda", "ta: 4", "\n\ndata: 5\n\n", "data: 6"].map((text) => utf8.encode(text))
+    Effect.gen(function* () {
+      const reads = ["data: 1\n\ndata: 2\n\ndata: 3\n\nda", "ta: 4", "\n\ndata: 5\n\n", "data: 6"].map((text) =>
+        utf8.encode(text)
+      )
       const chunks = yield* Sse.decode(Stream.fromIterable(reads).pipe(Stream.rechunk(1))).pipe(
         Stream.chunks,
         Stream.map((chunk) => Chunk.toReadonlyArray(chunk).map((event) => event.data)),
@@ -233,17 +269,23 @@ describe("an event comes as soon as it is whole", () => {
         Stream.runCollect
       )
       expect(Chunk.toReadonlyArray(chunks)).toEqual([["1", "2", "3"], ["4", "5"], ["6"]])
-    }))
+    })
+  )
 
   it.effect("reads that came together are one Chunk too", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const together = Chunk.make(utf8.encode("data: 1\n\nda"), utf8.encode("ta: 2\n\n"))
-      const chunks = yield* Sse.decode(Stream.fromChunk(together)).pipe(Stream.chunks, Stream.filter(Chunk.isNonEmpty), Stream.runCollect)
+      const chunks = yield* Sse.decode(Stream.fromChunk(together)).pipe(
+        Stream.chunks,
+        Stream.filter(Chunk.isNonEmpty),
+        Stream.runCollect
+      )
       expect(chunks.length).toBe(1)
-    }))
+    })
+  )
 
   it.effect("a failure of the source comes behind the events that came before it", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const source = Stream.concat(Stream.make(utf8.encode("data: 1\n\ndata: 2")), Stream.fail("reset" as const))
       const seen: Array<string> = []
       const exit = yield* Sse.decode(source).pipe(
@@ -252,14 +294,16 @@ describe("an event comes as soon as it is whole", () => {
       )
       expect(exit).toEqual(Exit.fail("reset"))
       expect(seen).toEqual(["1"])
-    }))
+    })
+  )
 
   it.effect("a stream can be run twice", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const stream = Sse.decode(Stream.make(utf8.encode("data: 1\n\nid: 3\ndata: 2")))
       const first = yield* Stream.runCollect(stream)
       expect(yield* Stream.runCollect(stream)).toEqual(first)
-    }))
+    })
+  )
 })
 
 describe("what is no part of the format", () => {
@@ -271,9 +315,11 @@ describe("what is no part of the format", () => {
   }
 
   it("a JSON error in place of events, or behind them, is kept", () => {
-    const error = "{\"error\":{\"code\":503,\"message\":\"overloaded\"}}"
+    const error = '{"error":{"code":503,"message":"overloaded"}}'
     expect(JSON.parse(foreignOf(error))).toEqual(JSON.parse(error))
-    expect(JSON.parse(foreignOf(`data: {}\n\n${error.slice(0, 10)}`, `${error.slice(10)}\n`))).toEqual(JSON.parse(error))
+    expect(JSON.parse(foreignOf(`data: {}\n\n${error.slice(0, 10)}`, `${error.slice(10)}\n`))).toEqual(
+      JSON.parse(error)
+    )
     expect(JSON.parse(foreignOf(JSON.stringify(JSON.parse(error), null, 2)))).toEqual(JSON.parse(error))
   })
 
@@ -299,21 +345,26 @@ describe("an event beyond the bound", () => {
     ["many lines, a read each", Array.from({ length: 200 }, () => "data: 0123456789\n")],
     ["text that never ends a line", ["x".repeat(5000)]]
   ])("fails: %s", ([, texts]) =>
-    Effect.gen(function*() {
-      const result = yield* failure(texts.map((text) => utf8.encode(text)), 1000)
+    Effect.gen(function* () {
+      const result = yield* failure(
+        texts.map((text) => utf8.encode(text)),
+        1000
+      )
       expect(Either.isLeft(result) && result.left).toBeInstanceOf(Sse.EventTooLarge)
       expect(Either.isLeft(result) && result.left.maxEventBytes).toBe(1000)
       expect(Either.isLeft(result) && result.left.message).toContain("1000 bytes")
-    }))
+    })
+  )
 
   it.effect("many events of less than the bound are no harm", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const text = `data: ${"x".repeat(900)}\n\n`.repeat(50)
       for (const size of [7, 500, 100_000]) {
         const result = yield* failure(cutBySize(utf8.encode(text), [size]), 1000)
         expect(Either.isRight(result) && result.right.length).toBe(50)
       }
-    }))
+    })
+  )
 
   it("a decoder of one's own throws it", () => {
     const decoder = new Sse.Decoder({ maxEventBytes: 10 })
@@ -332,11 +383,13 @@ describe("the work is linear in the bytes, however they are cut", () => {
   })
 
   /** The bytes that were decoded and that were copied, and how often the decoder went about it. */
-  const workOf = (reads: ReadonlyArray<Uint8Array>): { readonly decoded: number; readonly copied: number; readonly decodes: number; readonly events: number } => {
+  const workOf = (
+    reads: ReadonlyArray<Uint8Array>
+  ): { readonly decoded: number; readonly copied: number; readonly decodes: number; readonly events: number } => {
     const decode = vi.spyOn(TextDecoder.prototype, "decode")
     const set = vi.spyOn(Uint8Array.prototype, "set")
     const events = decodeReads(reads).length
-    const sizeOf = (bytes: unknown): number => bytes instanceof Uint8Array ? bytes.length : 0
+    const sizeOf = (bytes: unknown): number => (bytes instanceof Uint8Array ? bytes.length : 0)
     const work = {
       decoded: decode.mock.calls.reduce((sum, [bytes]) => sum + sizeOf(bytes), 0),
       copied: set.mock.calls.reduce((sum, [bytes]) => sum + sizeOf(bytes), 0),
@@ -362,7 +415,7 @@ describe("the work is linear in the bytes, however they are cut", () => {
   })
 
   it.each([1, 10, 1000, 16_384])("no byte is decoded or copied twice in reads of %d bytes", (size) => {
-    const bytes = utf8.encode("event: delta\r\ndata: {\"text\":\"ü€😀\"}\r\n\r\n: ping\n\n".repeat(500))
+    const bytes = utf8.encode('event: delta\r\ndata: {"text":"ü€😀"}\r\n\r\n: ping\n\n'.repeat(500))
     const work = workOf(cutBySize(bytes, [size]))
     expect(work.events).toBe(500)
     expect(work.decoded).toBeLessThanOrEqual(bytes.length)

@@ -25,12 +25,15 @@ describe("a body that is paused for a slow reader", () => {
       return response
     })
 
-  it.scopedLive.each(framings)("survives that a paused body ($framing) is ended by the server", ({ body, framing, isWhole }) =>
-    Effect.gen(function* () {
-      const response = yield* paused(framing, body, (socket) => socket.end())
-      const read = yield* Effect.either(response.text)
-      expect(Either.isRight(read) ? read.right.length : read.left.reason).toBe(isWhole ? 10_000 : "Decode")
-    }))
+  it.scopedLive.each(framings)(
+    "survives that a paused body ($framing) is ended by the server",
+    ({ body, framing, isWhole }) =>
+      Effect.gen(function* () {
+        const response = yield* paused(framing, body, (socket) => socket.end())
+        const read = yield* Effect.either(response.text)
+        expect(Either.isRight(read) ? read.right.length : read.left.reason).toBe(isWhole ? 10_000 : "Decode")
+      })
+  )
 
   it.scopedLive.each(framings)("survives that a paused body ($framing) is reset by the server", ({ body, framing }) =>
     Effect.gen(function* () {
@@ -40,5 +43,6 @@ describe("a body that is paused for a slow reader", () => {
         reason: "Decode",
         cause: { code: "ECONNRESET" }
       })
-    }))
+    })
+  )
 })

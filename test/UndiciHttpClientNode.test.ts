@@ -36,23 +36,27 @@ describe("request bodies", () => {
   it.scopedLive.each(raw.map(([name, body]) => ({ name, body })))("sends $name of a raw body", ({ body }) =>
     Effect.gen(function* () {
       expect((yield* sent(HttpBody.raw(body()))).body).toBe("a body")
-    }))
+    })
+  )
 
   it.scopedLive("sends URLSearchParams of a raw body", () =>
     Effect.gen(function* () {
       expect((yield* sent(HttpBody.raw(new URLSearchParams({ a: "1 2" })))).body).toBe("a=1+2")
-    }))
+    })
+  )
 
   it.scopedLive.each([{ nothing: null }, { nothing: undefined }])("sends no body for a raw $nothing", ({ nothing }) =>
     Effect.gen(function* () {
       expect(yield* sent(HttpBody.raw(nothing))).toEqual({ body: "", length: "0" })
-    }))
+    })
+  )
 
   it.scopedLive.each([{ body: 1 }, { body: {} }, { body: Symbol.iterator }])("refuses the raw body $body", ({ body }) =>
     Effect.gen(function* () {
       const error = yield* failureOf(sent(HttpBody.raw(body)))
       expect(error).toMatchObject({ _tag: "RequestError", reason: "Encode" })
-    }))
+    })
+  )
 
   it.scopedLive.each([{ wrap: HttpBody.formData }, { wrap: HttpBody.raw }])("sends a form with a file", ({ wrap }) =>
     Effect.gen(function* () {
@@ -69,7 +73,8 @@ describe("request bodies", () => {
       expect(received.get("field")).toBe("value")
       expect(file).toMatchObject({ name: "name.txt", type: "text/plain" })
       expect(file instanceof File ? yield* Effect.promise(() => file.text()) : undefined).toBe("of a file")
-    }))
+    })
+  )
 
   it.scopedLive.each([{ length: undefined }, { length: 200_000 }])("sends a stream of length $length", ({ length }) =>
     Effect.gen(function* () {
@@ -80,14 +85,16 @@ describe("request bodies", () => {
         type: "text/plain",
         ...(length === undefined ? {} : { length: String(length) })
       })
-    }))
+    })
+  )
 
   it.scopedLive("fails as an Encode error when the body's stream fails", () =>
     Effect.gen(function* () {
       const pieces = Stream.concat(Stream.make(bytes), Stream.fail("no more"))
       const error = yield* failureOf(sent(HttpBody.stream(pieces)))
       expect(error).toMatchObject({ _tag: "RequestError", reason: "Encode", cause: "no more" })
-    }))
+    })
+  )
 
   it.scopedLive("ends the body's stream when the call is interrupted", () =>
     Effect.gen(function* () {
@@ -100,7 +107,8 @@ describe("request bodies", () => {
       yield* begun.wait
       yield* Fiber.interrupt(fiber)
       yield* ended.wait
-    }))
+    })
+  )
 })
 
 // Failures
@@ -113,7 +121,11 @@ describe("failures", () => {
     "takes $url for no URL",
     ({ url }) =>
       Effect.gen(function* () {
-        expect(yield* failureOf(get(url))).toMatchObject({ _tag: "RequestError", reason: "InvalidUrl", request: { url } })
+        expect(yield* failureOf(get(url))).toMatchObject({
+          _tag: "RequestError",
+          reason: "InvalidUrl",
+          request: { url }
+        })
       })
   )
 
@@ -122,17 +134,20 @@ describe("failures", () => {
       const { url } = yield* Effect.scoped(serve(echo))
       const error = yield* failureOf(get(url))
       expect(error).toMatchObject({ _tag: "RequestError", reason: "Transport", cause: { code: "ECONNREFUSED" } })
-    }))
+    })
+  )
 
-  it.scopedLive.each([{ name: "x-bad", value: "a\nb" }, { name: "bad name", value: "a" }, { name: "expect", value: "x" }])(
-    "fails on the header $name that cannot be sent, and not as a defect",
-    ({ name, value }) =>
-      Effect.gen(function* () {
-        const { url } = yield* serve(echo)
-        const client = yield* UndiciHttpClient.make()
-        const error = yield* failureOf(client.get(url, { headers: { [name]: value } }))
-        expect(error).toMatchObject({ _tag: "RequestError", reason: "Transport" })
-      })
+  it.scopedLive.each([
+    { name: "x-bad", value: "a\nb" },
+    { name: "bad name", value: "a" },
+    { name: "expect", value: "x" }
+  ])("fails on the header $name that cannot be sent, and not as a defect", ({ name, value }) =>
+    Effect.gen(function* () {
+      const { url } = yield* serve(echo)
+      const client = yield* UndiciHttpClient.make()
+      const error = yield* failureOf(client.get(url, { headers: { [name]: value } }))
+      expect(error).toMatchObject({ _tag: "RequestError", reason: "Transport" })
+    })
   )
 
   it.scopedLive("fails when the server closes before it answers", () =>
@@ -140,13 +155,15 @@ describe("failures", () => {
       const { url } = yield* serveBytes("", (socket) => socket.resetAndDestroy())
       const error = yield* failureOf(get(url))
       expect(error).toMatchObject({ _tag: "RequestError", reason: "Transport", cause: { code: "ECONNRESET" } })
-    }))
+    })
+  )
 
   it.scopedLive("fails when the server does not speak HTTP", () =>
     Effect.gen(function* () {
       const { url } = yield* serveBytes("SSH-2.0-OpenSSH\r\n", () => undefined)
       expect(yield* failureOf(get(url))).toMatchObject({ _tag: "RequestError", reason: "Transport" })
-    }))
+    })
+  )
 
   it.scopedLive("closes the socket of a call that is interrupted before the headers", () =>
     Effect.gen(function* () {
@@ -161,7 +178,8 @@ describe("failures", () => {
       yield* asked.wait
       expect(Exit.isInterrupted(yield* Fiber.interrupt(fiber))).toBe(true)
       yield* closed.wait
-    }))
+    })
+  )
 
   it.scopedLive("takes an interrupted call out of the queue, unsent and without a loss of the connection", () =>
     Effect.gen(function* () {
@@ -187,7 +205,8 @@ describe("failures", () => {
       expect(yield* Fiber.join(last)).toBe("done")
       expect(urls).toEqual(["/first", "/last"])
       expect(sockets()).toBe(1)
-    }))
+    })
+  )
 
   it.scopedLive("follows no redirect", () =>
     Effect.gen(function* () {
@@ -195,7 +214,8 @@ describe("failures", () => {
       const response = yield* get(url)
       expect(response.status).toBe(302)
       expect(response.headers["location"]).toBe("/other")
-    }))
+    })
+  )
 })
 
 // Connections and their life
@@ -212,7 +232,8 @@ describe("connections", () => {
       )
       expect(answers).toEqual(Array.from({ length: 1000 }, (_, index) => expect.objectContaining({ url: `/${index}` })))
       expect(sockets()).toBeLessThanOrEqual(32)
-    }))
+    })
+  )
 
   it.scopedLive("keeps working when a program calls more URLs than are remembered", () =>
     Effect.gen(function* () {
@@ -225,7 +246,8 @@ describe("connections", () => {
         { concurrency: 16 }
       )
       expect(answers).toEqual([...paths, "/0"])
-    }))
+    })
+  )
 
   it.scopedLive("closes its sockets with the Scope, and fails calls in flight and later ones", () =>
     Effect.gen(function* () {
@@ -243,7 +265,8 @@ describe("connections", () => {
       expect(yield* failureOf(client.get(server.url))).toMatchObject(failed)
       expect(yield* failureOf(client.get(other.url))).toMatchObject(failed)
       expect(other.sockets()).toBe(0)
-    }))
+    })
+  )
 
   it.scopedLive("closes a socket that is idle for longer than keepAliveTimeout", () =>
     Effect.gen(function* () {
@@ -251,7 +274,8 @@ describe("connections", () => {
       const client = yield* UndiciHttpClient.make({ keepAliveTimeout: "5 millis" })
       yield* client.get(url)
       yield* turnsUntil(() => open() === 0)
-    }))
+    })
+  )
 
   it.scopedLive("gives up a connection that does not open within connectTimeout", () =>
     Effect.gen(function* () {
@@ -260,7 +284,8 @@ describe("connections", () => {
       const client = yield* UndiciHttpClient.make({ connectTimeout: "5 millis" })
       const error = yield* failureOf(client.get(url.replace("http:", "https:")))
       expect(error).toMatchObject({ reason: "Transport", cause: { code: "UND_ERR_CONNECT_TIMEOUT" } })
-    }))
+    })
+  )
 
   it.scopedLive("ends a call with the Scope of HttpClient.withScope", () =>
     Effect.gen(function* () {
@@ -272,7 +297,8 @@ describe("connections", () => {
       const client = HttpClient.withScope(yield* UndiciHttpClient.make())
       yield* Effect.scoped(Effect.asVoid(client.get(url)))
       yield* closed.wait
-    }))
+    })
+  )
 
   it.scopedLive("receives and forgets a small body that nobody reads", () =>
     Effect.gen(function* () {
@@ -280,7 +306,8 @@ describe("connections", () => {
       const client = yield* UndiciHttpClient.make({ connections: 1 })
       yield* Effect.repeatN(client.get(url), 9)
       expect(sockets()).toBe(1)
-    }))
+    })
+  )
 
   it.scoped("gives up a large body that nobody reads", () =>
     Effect.gen(function* () {
@@ -293,7 +320,8 @@ describe("connections", () => {
       const response = yield* client.get(url)
       yield* Effect.race(closed.wait, Effect.forever(Effect.zipRight(turn, TestClock.adjust("1 second"))))
       expect(String((yield* failureOf(response.text)).cause)).toContain("nobody read the body within 30s")
-    }))
+    })
+  )
 
   it.scoped("does not give up a large body that somebody reads, however slowly", () =>
     Effect.gen(function* () {
@@ -307,7 +335,8 @@ describe("connections", () => {
         Stream.runFold(0, (sum, chunk) => Chunk.reduce(chunk, sum, (total, bytes) => total + bytes.length))
       )
       expect(size).toBe(large.length)
-    }))
+    })
+  )
 
   it.scopedLive("lets a paused body be read whole later", () =>
     Effect.gen(function* () {
@@ -316,17 +345,21 @@ describe("connections", () => {
       const response = yield* client.get(url)
       yield* Effect.repeatN(turn, 50)
       expect((yield* response.text).length).toBe(large.length)
-    }))
+    })
+  )
 
   it.scopedLive("uses a dispatcher that it is given, and leaves it open", () =>
     Effect.gen(function* () {
       const { url } = yield* serve(echo)
-      const agent = yield* Effect.acquireRelease(Effect.sync(() => new Agent()), (agent) =>
-        Effect.promise(() => agent.destroy()))
+      const agent = yield* Effect.acquireRelease(
+        Effect.sync(() => new Agent()),
+        (agent) => Effect.promise(() => agent.destroy())
+      )
       const text = Effect.flatMap(HttpClient.get(url), (response) => response.text)
       yield* Effect.provide(text, UndiciHttpClient.layerWith({ dispatcher: agent }))
       expect(agent.destroyed).toBe(false)
-    }))
+    })
+  )
 
   it.scopedLive("works over undici's mock", () =>
     Effect.gen(function* () {
@@ -337,7 +370,8 @@ describe("connections", () => {
       const response = yield* client.post("http://mocked.test/a", { body: HttpBody.raw("asked") })
       expect(response.status).toBe(201)
       expect(yield* response.text).toBe("mocked")
-    }))
+    })
+  )
 
   it.scopedLive("turns what a dispatcher throws into an error", () =>
     Effect.gen(function* () {
@@ -349,5 +383,6 @@ describe("connections", () => {
       const client = yield* UndiciHttpClient.make({ dispatcher: new Broken() })
       const error = yield* failureOf(client.get("http://127.0.0.1/"))
       expect(error).toMatchObject({ _tag: "RequestError", reason: "Transport", cause: { message: "broken" } })
-    }))
+    })
+  )
 })

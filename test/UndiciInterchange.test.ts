@@ -29,7 +29,7 @@ describe("beside the platform's clients", () => {
       case "/no-content":
         return response.writeHead(204).end()
       case "/not-modified":
-        return response.writeHead(304, { etag: "\"1\"" }).end()
+        return response.writeHead(304, { etag: '"1"' }).end()
       case "/missing":
         return response.writeHead(404, { "content-type": "text/plain" }).end("nothing here")
       case "/early-hints":
@@ -83,7 +83,8 @@ describe("beside the platform's clients", () => {
       const ours = yield* Effect.provide(answer(request(url)), UndiciHttpClient.layer)
       expect(ours).toEqual(yield* Effect.provide(answer(request(url)), NodeHttpClient.layerUndici))
       expect(ours).toEqual(yield* Effect.provide(answer(request(url)), FetchHttpClient.layer))
-    }))
+    })
+  )
 
   it.scopedLive("sends no fragment", () =>
     Effect.gen(function* () {
@@ -94,7 +95,8 @@ describe("beside the platform's clients", () => {
         UndiciHttpClient.layer
       )
       expect(asked).toMatchObject({ url: "/a" })
-    }))
+    })
+  )
 })
 
 // What the platform builds on a client
@@ -105,7 +107,7 @@ describe("with the platform's combinators", () => {
       let calls = 0
       const { sockets, url } = yield* serve((_request, response) => {
         response.setHeader("content-type", "application/json")
-        response.writeHead(++calls < 3 ? 503 : 200).end("{\"n\":3}")
+        response.writeHead(++calls < 3 ? 503 : 200).end('{"n":3}')
       })
       const program = Effect.gen(function* () {
         const client = (yield* HttpClient.HttpClient).pipe(
@@ -122,7 +124,8 @@ describe("with the platform's combinators", () => {
       expect(decoded).toEqual({ n: 3 })
       expect(calls).toBe(3)
       expect(sockets()).toBe(1)
-    }))
+    })
+  )
 
   it.scopedLive("fails with StatusCode, and the body of the error can still be read", () =>
     Effect.gen(function* () {
@@ -131,7 +134,8 @@ describe("with the platform's combinators", () => {
       const error = yield* failureOf(client.get(url))
       expect(error).toMatchObject({ _tag: "ResponseError", reason: "StatusCode" })
       expect(error instanceof HttpClientError.ResponseError ? yield* error.response.text : "").toBe("slow down")
-    }))
+    })
+  )
 
   it.scopedLive("is provided as a Layer", () =>
     Effect.gen(function* () {
@@ -139,5 +143,6 @@ describe("with the platform's combinators", () => {
       const context = yield* Layer.build(UndiciHttpClient.layer)
       const response = yield* Effect.provide(HttpClient.get(url), context)
       expect(response.status).toBe(200)
-    }))
+    })
+  )
 })

@@ -5,6 +5,7 @@ import type * as Http from "node:http"
 import type * as Net from "node:net"
 import { inspect } from "node:util"
 import { UndiciHttpClient } from "effect-llm/node"
+import * as BodyReader from "../src/BodyReader.js"
 import { failureOf, large, makeSignal, serve, serveBytes, turn, turnsUntil } from "./LoopbackServer.js"
 
 // Reading a body
@@ -18,18 +19,19 @@ describe("reading a body", () => {
     })
   const json: Http.RequestListener = (_request, response) => {
     response.setHeader("content-type", "application/json")
-    response.end("{\"a\":1}")
+    response.end('{"a":1}')
   }
 
   it.scopedLive("gives the same body again, in every form", () =>
     Effect.gen(function* () {
       const response = yield* respond(json)
-      expect(yield* response.text).toBe("{\"a\":1}")
+      expect(yield* response.text).toBe('{"a":1}')
       expect(yield* response.json).toEqual({ a: 1 })
-      expect(Buffer.from(yield* response.arrayBuffer).toString()).toBe("{\"a\":1}")
-      expect(yield* Stream.mkString(Stream.decodeText(response.stream))).toBe("{\"a\":1}")
-      expect(yield* response.text).toBe("{\"a\":1}")
-    }))
+      expect(Buffer.from(yield* response.arrayBuffer).toString()).toBe('{"a":1}')
+      expect(yield* Stream.mkString(Stream.decodeText(response.stream))).toBe('{"a":1}')
+      expect(yield* response.text).toBe('{"a":1}')
+    })
+  )
 
   it.scopedLive("gives it to several fibers at once", () =>
     Effect.gen(function* () {
@@ -38,17 +40,23 @@ describe("reading a body", () => {
         response.write("one ")
         Effect.runCallback(go.wait, { onExit: () => response.end("two") })
       })
-      const fibers = yield* Effect.forkAll([response.text, response.text, Stream.mkString(Stream.decodeText(response.stream))])
+      const fibers = yield* Effect.forkAll([
+        response.text,
+        response.text,
+        Stream.mkString(Stream.decodeText(response.stream))
+      ])
       yield* turn
       go.done()
       expect(yield* Fiber.join(fibers)).toEqual(["one two", "one two", "one two"])
-    }))
+    })
+  )
 
   it.scopedLive("reads a body of many megabytes", () =>
     Effect.gen(function* () {
       const response = yield* respond((_request, response) => response.end(large))
       expect(Buffer.from(yield* response.arrayBuffer).equals(large)).toBe(true)
-    }))
+    })
+  )
 
   it.scopedLive("reads a form", () =>
     Effect.gen(function* () {
@@ -58,13 +66,15 @@ describe("reading a body", () => {
       })
       expect((yield* response.formData).get("b")).toBe("2 3")
       expect(yield* response.urlParamsBody).toEqual(UrlParams.fromInput({ a: "1", b: "2 3" }))
-    }))
+    })
+  )
 
   it.scopedLive("fails as a Decode error on a form of no known type", () =>
     Effect.gen(function* () {
       const response = yield* respond((_request, response) => response.end("a=1"))
       expect(yield* failureOf(response.formData)).toMatchObject({ _tag: "ResponseError", reason: "Decode" })
-    }))
+    })
+  )
 
   it.scopedLive("reads no body as null, an empty text and an empty stream", () =>
     Effect.gen(function* () {
@@ -74,7 +84,8 @@ describe("reading a body", () => {
       expect(yield* Stream.runCollect(response.stream)).toEqual(Chunk.empty())
       const other = yield* respond((_request, response) => response.writeHead(204).end())
       expect(yield* Stream.runCollect(other.stream)).toEqual(Chunk.empty())
-    }))
+    })
+  )
 
   it.scopedLive("fails as a Decode error on a body that is no JSON", () =>
     Effect.gen(function* () {
@@ -82,7 +93,8 @@ describe("reading a body", () => {
       const error = yield* failureOf(response.json)
       expect(error).toMatchObject({ _tag: "ResponseError", reason: "Decode", response: { status: 200 } })
       expect(error.cause).toBeInstanceOf(SyntaxError)
-    }))
+    })
+  )
 
   it.scopedLive("fails when the body has been read as a stream", () =>
     Effect.gen(function* () {
@@ -90,7 +102,8 @@ describe("reading a body", () => {
       yield* Stream.runDrain(response.stream)
       expect((yield* failureOf(response.text)).reason).toBe("Decode")
       expect((yield* failureOf(Stream.runDrain(response.stream))).reason).toBe("Decode")
-    }))
+    })
+  )
 
   it.scopedLive("can be printed before, while and after it is read, without a disturbance", () =>
     Effect.gen(function* () {
@@ -106,11 +119,12 @@ describe("reading a body", () => {
       expect(yield* response.json).toEqual([1])
       expect(response.toJSON()).toMatchObject({ _id: "@effect/platform/HttpClientResponse", body: [1] })
       expect(inspect(response)).toContain("status: 200")
-      expect(String(response)).toContain("\"status\": 200")
+      expect(String(response)).toContain('"status": 200')
       expect(response.remoteAddress).toEqual(Option.none())
       expect(response[HttpClientResponse.TypeId]).toBe(HttpClientResponse.TypeId)
       expect(response[HttpIncomingMessage.TypeId]).toBe(HttpIncomingMessage.TypeId)
-    }))
+    })
+  )
 })
 
 // Streaming
@@ -124,7 +138,8 @@ describe("streaming", () => {
       const client = yield* UndiciHttpClient.make()
       const chunks = yield* HttpClientResponse.stream(client.get(url)).pipe(Stream.chunks, Stream.runCollect)
       expect(Chunk.toReadonlyArray(chunks).map((chunk) => Chunk.join(Chunk.map(chunk, String), ","))).toEqual(["a,b,c"])
-    }))
+    })
+  )
 
   it.scopedLive("gives each part as soon as it is there", () =>
     Effect.gen(function* () {
@@ -143,7 +158,8 @@ describe("streaming", () => {
         Stream.runCollect
       )
       expect(Chunk.toReadonlyArray(parts)).toEqual(["0", "1", "2"])
-    }))
+    })
+  )
 
   it.scopedLive("never holds much more than maxHeldBytes for a slow reader", () =>
     Effect.gen(function* () {
@@ -158,7 +174,8 @@ describe("streaming", () => {
       // Above the limit by no more than one read of the socket.
       expect(Math.max(...sizes)).toBeLessThanOrEqual(maxHeldBytes + 64 * 1024)
       expect(Chunk.reduce(sizes, 0, (sum, size) => sum + size)).toBe(large.length)
-    }))
+    })
+  )
 
   it.scopedLive("stops a server that writes faster than the reader reads", () =>
     Effect.gen(function* () {
@@ -185,7 +202,8 @@ describe("streaming", () => {
       )
       yield* closed.wait
       expect(written).toBeLessThan(64)
-    }))
+    })
+  )
 
   const endless = Effect.gen(function* () {
     const closed = yield* makeSignal
@@ -205,7 +223,21 @@ describe("streaming", () => {
       const first = yield* Stream.runHead(Stream.decodeText(HttpClientResponse.stream(client.get(url))))
       expect(first).toEqual(Option.some("first"))
       yield* closed
-    }))
+    })
+  )
+
+  it.scopedLive(
+    "closes the socket of a body that is finished with and that the server does not end, after a moment of grace",
+    () =>
+      Effect.gen(function* () {
+        const { closed, url } = yield* endless
+        const client = yield* UndiciHttpClient.make()
+        const reader = yield* BodyReader.fromResponse(yield* client.get(url))
+        yield* reader.next
+        yield* reader.finish
+        yield* closed
+      })
+  )
 
   it.scopedLive("closes the socket when a stream is interrupted", () =>
     Effect.gen(function* () {
@@ -219,7 +251,8 @@ describe("streaming", () => {
       yield* seen.wait
       yield* Fiber.interrupt(fiber)
       yield* closed
-    }))
+    })
+  )
 
   it.scopedLive("closes the socket when the read of a whole body is interrupted", () =>
     Effect.gen(function* () {
@@ -233,7 +266,8 @@ describe("streaming", () => {
       yield* closed
       // Nobody else gets a part of the body as if it were the whole.
       expect((yield* Fiber.join(other)).reason).toBe("Decode")
-    }))
+    })
+  )
 
   it.scopedLive("reuses one socket for calls and streams that are read to their end", () =>
     Effect.gen(function* () {
@@ -244,7 +278,8 @@ describe("streaming", () => {
         yield* Effect.flatMap(client.get(url), (response) => response.text)
       }
       expect(sockets()).toBe(1)
-    }))
+    })
+  )
 
   it.scopedLive("keeps the socket when the reader has enough but the server has finished", () =>
     Effect.gen(function* () {
@@ -256,7 +291,8 @@ describe("streaming", () => {
         yield* Stream.runHead(response.stream)
       }
       expect(sockets()).toBe(1)
-    }))
+    })
+  )
 
   it.scopedLive("closes the socket of a body that falls silent and whose reader leaves", () =>
     Effect.gen(function* () {
@@ -271,13 +307,18 @@ describe("streaming", () => {
       const left = yield* Effect.race(response.text, Effect.as(Effect.repeatN(turn, 5), "left"))
       expect(left).toBe("left")
       yield* closed.wait
-    }))
+    })
+  )
 })
 
 // Bodies that are cut
 
 describe("a body that is cut", () => {
-  const cut: ReadonlyArray<{ readonly name: string; readonly bytes: string; readonly next: (socket: Net.Socket) => void }> = [
+  const cut: ReadonlyArray<{
+    readonly name: string
+    readonly bytes: string
+    readonly next: (socket: Net.Socket) => void
+  }> = [
     {
       name: "is reset in a chunked body",
       bytes: "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n",
@@ -320,14 +361,18 @@ describe("a body that is cut", () => {
       expect(yield* failureOf(Effect.flatMap(client.get(url), (response) => response.text))).toMatchObject(failed)
       expect(yield* failureOf(Effect.flatMap(client.get(url), (response) => response.json))).toMatchObject(failed)
       expect((yield* client.get(url)).toJSON()).not.toHaveProperty("body")
-    }))
+    })
+  )
 
   it.scopedLive("fails the read of a body that was cut before anybody read it", () =>
     Effect.gen(function* () {
-      const { open, url } = yield* serveBytes("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc", (socket) => socket.end())
+      const { open, url } = yield* serveBytes("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc", (socket) =>
+        socket.end()
+      )
       const client = yield* UndiciHttpClient.make()
       const response = yield* client.get(url)
       yield* turnsUntil(() => open() === 0)
       expect((yield* failureOf(response.text)).reason).toBe("Decode")
-    }))
+    })
+  )
 })

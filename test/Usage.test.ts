@@ -3,14 +3,17 @@ import { FastCheck, Schema } from "effect"
 import { Usage } from "effect-llm"
 
 const count = FastCheck.option(FastCheck.nat(1_000_000), { nil: undefined })
-const usage: FastCheck.Arbitrary<Usage.Usage> = FastCheck.record({
-  inputTokens: count,
-  outputTokens: count,
-  totalTokens: count,
-  cachedInputTokens: count,
-  cacheWriteTokens: count,
-  reasoningTokens: count
-}, { requiredKeys: [] })
+const usage: FastCheck.Arbitrary<Usage.Usage> = FastCheck.record(
+  {
+    inputTokens: count,
+    outputTokens: count,
+    totalTokens: count,
+    cachedInputTokens: count,
+    cacheWriteTokens: count,
+    reasoningTokens: count
+  },
+  { requiredKeys: [] }
+)
 
 describe("Usage.add", () => {
   it("adds figure by figure, and leaves undefined what neither reported", () => {

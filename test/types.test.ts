@@ -38,7 +38,10 @@ describe("the types of calls", () => {
     assertType(() => [
       LlmClient.complete("Hello"),
       LlmClient.complete({ role: "user", content: "Hello" }),
-      LlmClient.complete([{ role: "system", content: "Be kind." }, { role: "user", content: "Hello" }]),
+      LlmClient.complete([
+        { role: "system", content: "Be kind." },
+        { role: "user", content: "Hello" }
+      ]),
       LlmClient.complete({ prompt: "Hello", temperature: 0.5, stop: ["\n"], toolChoice: { tool: "look_up" } }),
       LlmClient.embed("Hello"),
       LlmClient.embed(["Hello"]),
@@ -92,23 +95,27 @@ describe("the types of errors", () => {
           return Effect.succeed("later")
         })
       )
-      expectTypeOf<Effect.Effect.Error<typeof caught>>().toEqualTypeOf<Exclude<LlmError.LlmError, LlmError.RateLimited>>()
+      expectTypeOf<Effect.Effect.Error<typeof caught>>().toEqualTypeOf<
+        Exclude<LlmError.LlmError, LlmError.RateLimited>
+      >()
     })
   })
 
   it("leave exactly the terminal ones when all retryable ones are caught", () => {
     assertType(() => {
       const again = () => Effect.succeed("later")
-      const caught = call.pipe(Effect.catchTags({
-        RateLimited: again,
-        Overloaded: again,
-        ServerFailed: again,
-        RequestTimeout: again,
-        ConnectionFailed: again,
-        MalformedResponse: again,
-        StreamInterrupted: again,
-        CircuitOpen: again
-      }))
+      const caught = call.pipe(
+        Effect.catchTags({
+          RateLimited: again,
+          Overloaded: again,
+          ServerFailed: again,
+          RequestTimeout: again,
+          ConnectionFailed: again,
+          MalformedResponse: again,
+          StreamInterrupted: again,
+          CircuitOpen: again
+        })
+      )
       expectTypeOf<Effect.Effect.Error<typeof caught>>().toEqualTypeOf<LlmError.TerminalError>()
     })
   })
@@ -119,7 +126,9 @@ describe("the types of errors", () => {
       else expectTypeOf(error).toEqualTypeOf<LlmError.TerminalError>()
       if (LlmError.isTerminal(error)) expectTypeOf(error).toEqualTypeOf<LlmError.TerminalError>()
       else expectTypeOf(error).toEqualTypeOf<LlmError.RetryableError>()
-      const split = Effect.either(call).pipe(Effect.map(Either.mapLeft((error) => LlmError.isRetryable(error) ? error.retryAfter : error.message)))
+      const split = Effect.either(call).pipe(
+        Effect.map(Either.mapLeft((error) => (LlmError.isRetryable(error) ? error.retryAfter : error.message)))
+      )
       expectTypeOf<Effect.Effect.Error<typeof split>>().toBeNever()
     })
   })

@@ -28,23 +28,33 @@ const faultOf: Readonly<Record<Scenario, Fault.Faults>> = {
   failing: () => Fault.status(500)
 }
 
-/** The OpenAI provider, over HTTP, on a Simulator of its own. */
+/** A provider, given the URL of the Simulator and the key that it takes. */
+export type ProviderOn = (
+  url: string,
+  key: string
+) => Layer.Layer<LlmClient.LlmClient, ConfigError.ConfigError, HttpClient.HttpClient>
+
+const openAiOn: ProviderOn = (url, key) =>
+  OpenAi.layer({ apiKey: Redacted.make(key), baseUrl: url, model: "gpt-4.1-mini" })
+
+/** A provider, over HTTP, on a Simulator of its own; OpenAI where none is named. */
 export const onSimulator = (
   name: string,
   http: Layer.Layer<HttpClient.HttpClient>,
   policy: AnyPolicy = (layer) => layer,
-  options: Pick<Subject, "holdsBack"> = {}
+  options: Omit<Subject, "name" | "build"> & { readonly provider?: ProviderOn; readonly key?: string } = {}
 ): Subject => ({
   name,
   secret: canary,
   ...options,
   build: (scenario) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
+      const key = options.key ?? canary
       const simulator = Context.get(
-        yield* Layer.build(Simulator.layer({ apiKey: canary, faults: faultOf[scenario] })),
+        yield* Layer.build(Simulator.layer({ apiKey: key, faults: faultOf[scenario] })),
         Simulator.Simulator
       )
-      const client = OpenAi.layer({ apiKey: Redacted.make(canary), baseUrl: simulator.url, model: "gpt-4.1-mini" })
+      const client = (options.provider ?? openAiOn)(simulator.url, key)
       const world: World = {
         layer: Layer.orDie(policy(client)).pipe(Layer.provide(http)),
         abandoned: Effect.asVoid(simulator.awaitStats((stats) => stats.closedByClient === 1 && stats.inFlight === 0)),
@@ -64,7 +74,7 @@ const pieces = ["A lamp ", "turns ", "above ", "the sea."]
 const answerOf = (scenario: Scenario): MockLlm.Answer => {
   switch (scenario) {
     case "tools":
-      return { toolCalls: [{ id: "call_1", name: "look_up", arguments: "{\"word\":\"lamp\"}" }] }
+      return { toolCalls: [{ id: "call_1", name: "look_up", arguments: '{"word":"lamp"}' }] }
     case "cut":
       return { text: pieces.slice(0, 3), error: failure("ConnectionFailed") }
     case "refused":
@@ -85,7 +95,7 @@ export const onMock = (
   name,
   ...options,
   build: (scenario) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const left = yield* Effect.makeLatch(false)
       const requests = yield* Ref.make(0)
       const never = Effect.onInterrupt(Effect.never, () => left.open)
@@ -95,9 +105,10 @@ export const onMock = (
           scenario === "silent" ? never : Effect.succeed(answerOf(scenario))
         )
       )
-      const client: LlmClient.Service = scenario === "stall"
-        ? { ...mock.client, stream: (request) => stalled(mock.client.stream(request), left.open) }
-        : mock.client
+      const client: LlmClient.Service =
+        scenario === "stall"
+          ? { ...mock.client, stream: (request) => stalled(mock.client.stream(request), left.open) }
+          : mock.client
       const world: World = {
         layer: Layer.orDie(policy(Layer.succeed(LlmClient.LlmClient, client))),
         abandoned: left.await,

@@ -44,27 +44,29 @@ interface Flags {
 }
 
 const simulate = (flags: Flags): Effect.Effect<void, Simulator.ListenFailed> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const simulator = yield* Simulator.Simulator
     yield* print(banner(simulator.url, flags.apiKey !== undefined))
     yield* Stream.runForEach(simulator.ended, (request) => print(requestLine(request, process.stdout.isTTY === true)))
   }).pipe(
     Effect.onInterrupt(() =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const simulator = yield* Simulator.Simulator
         yield* print(summary(yield* simulator.stats))
       })
     ),
-    Effect.provide(Simulator.layer({
-      port: flags.port,
-      host: flags.host,
-      seed: flags.seed,
-      firstToken: flags.firstToken,
-      perToken: flags.perToken,
-      apiKey: flags.apiKey,
-      rateLimit: { requestsPerMinute: flags.rpm, tokensPerMinute: flags.tpm },
-      faults: flags.fail === undefined ? [] : Fault.random({ seed: flags.seed, rates: flags.fail })
-    })),
+    Effect.provide(
+      Simulator.layer({
+        port: flags.port,
+        host: flags.host,
+        seed: flags.seed,
+        firstToken: flags.firstToken,
+        perToken: flags.perToken,
+        apiKey: flags.apiKey,
+        rateLimit: { requestsPerMinute: flags.rpm, tokensPerMinute: flags.tpm },
+        faults: flags.fail === undefined ? [] : Fault.random({ seed: flags.seed, rates: flags.fail })
+      })
+    ),
     Effect.tapError((error) =>
       Effect.sync(() => {
         process.stderr.write(`effect-llm simulate: ${error.message}; choose another with --port, or 0 for any\n`)
@@ -77,17 +79,19 @@ const print = (text: string): Effect.Effect<void> =>
     process.stdout.write(`${text}\n`)
   })
 
-const whole = (least: number, most: number) => (text: string): number => {
-  const value = Number(text)
-  if (text.trim() === "" || !Number.isInteger(value) || value < least || value > most) {
-    throw new InvalidArgumentError(
-      most === Number.MAX_SAFE_INTEGER
-        ? `It must be a whole number from ${least} up.`
-        : `It must be a whole number from ${least} to ${most}.`
-    )
+const whole =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const value = Number(text)
+    if (text.trim() === "" || !Number.isInteger(value) || value < least || value > most) {
+      throw new InvalidArgumentError(
+        most === Number.MAX_SAFE_INTEGER
+          ? `It must be a whole number from ${least} up.`
+          : `It must be a whole number from ${least} to ${most}.`
+      )
+    }
+    return value
   }
-  return value
-}
 
 const rate = (text: string, others: Rates = {}): Rates => {
   const [name = "", share = ""] = text.split("=", 2)
@@ -127,9 +131,10 @@ const endings: Readonly<Record<Simulator.Ending, string>> = {
 const requestLine = (request: Simulator.RecordedRequest, terminal: boolean): string => {
   const outcome = request.outcome
   const status = outcome?.status
-  const notes = outcome === undefined
-    ? []
-    : [outcome.fault === "None" ? "" : outcome.fault, endings[outcome.ending]].filter((note) => note !== "")
+  const notes =
+    outcome === undefined
+      ? []
+      : [outcome.fault === "None" ? "" : outcome.fault, endings[outcome.ending]].filter((note) => note !== "")
   const cells = [
     new Date(request.at).toISOString().slice(11, 19),
     request.model === "" ? `${request.method} ${request.path}` : request.model,
@@ -150,7 +155,9 @@ const singleLine = (text: string): string => text.replace(/\p{Cc}/gu, "?").slice
 
 const summary = (stats: Simulator.Stats): string => {
   const list = (counts: Readonly<Record<string, number>>): string =>
-    Object.entries(counts).map(([name, count]) => `${name} × ${count}`).join(", ") || "none"
+    Object.entries(counts)
+      .map(([name, count]) => `${name} × ${count}`)
+      .join(", ") || "none"
   const rows = [
     ["model", "attempts", "completed", "input tokens", "output tokens"],
     ...Object.entries(stats.models).map(([name, model]) => [
@@ -163,7 +170,9 @@ const summary = (stats: Simulator.Stats): string => {
   ]
   const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   const table = rows.map((row) =>
-    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join("  ")
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join("  ")
   )
   return `
 Requests: ${stats.attempts}, at most ${stats.maxInFlight} at once, ${stats.closedByClient} left by the client

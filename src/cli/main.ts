@@ -22,6 +22,9 @@ const runMain = makeRunMain(({ fiber, teardown }) => {
   fiber.addObserver((exit) => teardown(exit, (code) => process.exit(code)))
 })
 
+// Whoever reads the output may stop: `effect-llm simulate | head`.
+process.stdout.on("error", () => process.exit(0))
+
 const run: Simulate.Run = (effect) => runMain(effect, { disableErrorReporting: true })
 
 const program = new Command("effect-llm")

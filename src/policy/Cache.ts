@@ -40,15 +40,14 @@ export interface CacheOptions {
  */
 export const cache = (options: CacheOptions = {}): Policy<ConfigError.ConfigError> =>
   make((next) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const timeToLive = yield* positiveDuration("cache.timeToLive", options.timeToLive ?? Duration.infinity)
       const capacity = yield* positiveInteger("cache.capacity", options.capacity ?? 1000)
       const chats = yield* makeCached<Completion>(capacity, timeToLive, fromCompletion)
       const embeddings = yield* makeCached<Embeddings>(capacity, timeToLive, () => Chunk.empty())
       const service: Service = {
         ...next,
-        complete: (request) =>
-          answered(chats, request, keyOf(next, "chat", request), () => next.complete(request)),
+        complete: (request) => answered(chats, request, keyOf(next, "chat", request), () => next.complete(request)),
         stream: (request) => streamed(chats, next, request, keyOf(next, "chat", request)),
         embed: (request) => answered(embeddings, request, keyOf(next, "embed", request), () => next.embed(request))
       }
@@ -109,29 +108,30 @@ type Call<A> = (log: BroadcastLog<StreamPart>) => Effect.Effect<A, LlmError>
 /** The answer as a caller gets it who caused no call. */
 const unpaid = <A extends Answer>(answer: A): A => ({ ...answer, cached: true, attempts: 0, latency: Duration.zero })
 
-const lookUp = <A extends Answer>(cached: Cached<A>, request: ChatRequest | EmbedRequest, key: string): Effect.Effect<Option.Option<A>> =>
+const lookUp = <A extends Answer>(
+  cached: Cached<A>,
+  request: ChatRequest | EmbedRequest,
+  key: string
+): Effect.Effect<Option.Option<A>> =>
   request.cacheControl?.mode === "refresh" ? Effect.succeed(Option.none()) : cached.store.get(key)
 
 /**
  * The call of a flight: its answer is stored before those who wait for it get it. It looks once more, because the flight
  * before it may have ended between its caller's own look and its start.
  */
-const stored = <A extends Answer>(
-  cached: Cached<A>,
-  request: ChatRequest | EmbedRequest,
-  key: string,
-  call: Call<A>
-): Call<A> =>
-(log) =>
-  lookUp(cached, request, key).pipe(
-    Effect.flatMap((hit) =>
-      Option.isSome(hit)
-        ? told(cached, log, unpaid(hit.value))
-        : Effect.tap(call(log), (answer) =>
-          cached.store.set(key, answer, request.cacheControl?.timeToLive ?? cached.timeToLive))
-    ),
-    Effect.ensuring(Effect.sync(() => log.end()))
-  )
+const stored =
+  <A extends Answer>(cached: Cached<A>, request: ChatRequest | EmbedRequest, key: string, call: Call<A>): Call<A> =>
+  (log) =>
+    lookUp(cached, request, key).pipe(
+      Effect.flatMap((hit) =>
+        Option.isSome(hit)
+          ? told(cached, log, unpaid(hit.value))
+          : Effect.tap(call(log), (answer) =>
+              cached.store.set(key, answer, request.cacheControl?.timeToLive ?? cached.timeToLive)
+            )
+      ),
+      Effect.ensuring(Effect.sync(() => log.end()))
+    )
 
 /** A whole answer, given to those who follow the log too. */
 const told = <A extends Answer>(cached: Cached<A>, log: BroadcastLog<StreamPart>, answer: A): Effect.Effect<A> =>
@@ -147,14 +147,19 @@ const answered = <A extends Answer>(
   call: () => Effect.Effect<A, LlmError>
 ): Effect.Effect<A, LlmError> => {
   if (Option.isNone(key)) return call()
-  const flown = stored(cached, request, key.value, (log) => Effect.flatMap(call(), (answer) => told(cached, log, answer)))
+  const flown = stored(cached, request, key.value, (log) =>
+    Effect.flatMap(call(), (answer) => told(cached, log, answer))
+  )
   return Effect.flatMap(lookUp(cached, request, key.value), (hit) =>
     Option.isSome(hit)
       ? Effect.succeed(unpaid(hit.value))
       : Effect.scoped(
-        Effect.flatMap(cached.flights.join(key.value, () => new BroadcastLog(), flown), ({ flight, isFirst }) =>
-          Effect.map(flight.result, (answer) => isFirst ? answer : unpaid(answer)))
-      ))
+          Effect.flatMap(
+            cached.flights.join(key.value, () => new BroadcastLog(), flown),
+            ({ flight, isFirst }) => Effect.map(flight.result, (answer) => (isFirst ? answer : unpaid(answer)))
+          )
+        )
+  )
 }
 
 // -----------------------------------------------------------------------------
@@ -168,22 +173,33 @@ const streamed = (
   key: Option.Option<string>
 ): Stream.Stream<StreamPart, LlmError> => {
   if (Option.isNone(key)) return next.stream(request)
-  return Stream.unwrapScoped(Effect.flatMap(lookUp(cached, request, key.value), (hit) =>
-    Option.isSome(hit)
-      ? Effect.succeed(Stream.fromChunk(fromCompletion(unpaid(hit.value))))
-      : Effect.map(
-        cached.flights.join(key.value, () => new BroadcastLog(), stored(cached, request, key.value, recorded(next, request))),
-        ({ flight, isFirst }) =>
-          flight.log.stream.pipe(
-            isFirst ? (parts) => parts : Stream.map((part) => part._tag === "Finish" ? unpaid(part) : part),
-            Stream.concat(Stream.drain(Stream.fromEffect(flight.result)))
+  return Stream.unwrapScoped(
+    Effect.flatMap(lookUp(cached, request, key.value), (hit) =>
+      Option.isSome(hit)
+        ? Effect.succeed(Stream.fromChunk(fromCompletion(unpaid(hit.value))))
+        : Effect.map(
+            cached.flights.join(
+              key.value,
+              () => new BroadcastLog(),
+              stored(cached, request, key.value, recorded(next, request))
+            ),
+            ({ flight, isFirst }) =>
+              flight.log.stream.pipe(
+                isFirst ? (parts) => parts : Stream.map((part) => (part._tag === "Finish" ? unpaid(part) : part)),
+                Stream.concat(Stream.drain(Stream.fromEffect(flight.result)))
+              )
           )
-      )))
+    )
+  )
 }
 
 /** Runs a stream for all who follow its log, and gives the whole answer. */
-const recorded = (next: Service, request: ChatRequest): Call<Completion> => (log) =>
-  collect(Stream.mapChunks(next.stream(request), (parts) => {
-    log.push(parts)
-    return parts
-  }))
+const recorded =
+  (next: Service, request: ChatRequest): Call<Completion> =>
+  (log) =>
+    collect(
+      Stream.mapChunks(next.stream(request), (parts) => {
+        log.push(parts)
+        return parts
+      })
+    )

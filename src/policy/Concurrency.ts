@@ -14,7 +14,7 @@ import { Places } from "./Places.js"
  */
 export const concurrency = (limit: number): Policy<ConfigError.ConfigError> =>
   make((next) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const places = new Places(yield* positiveInteger("concurrency", limit))
       const service: Service = {
         ...next,

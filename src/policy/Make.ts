@@ -23,11 +23,13 @@ export interface Policy<E2 = never, R2 = never> {
  *   Effect.succeed({ ...next, complete: (request) => Effect.tap(next.complete(request), (c) => Effect.log(c.text)) }))
  * ```
  */
-export const make = <E2 = never, R2 = never>(
-  wrap: (next: Service) => Effect.Effect<Service, E2, R2>
-): Policy<E2, Exclude<R2, Scope.Scope>> =>
-// `Layer.flatMap`, because a wrapper as a value that is provided twice would be memoised and wrap once.
-(self) => Layer.flatMap(self, (context) => Layer.scoped(LlmClient, wrap(Context.get(context, LlmClient))))
+export const make =
+  <E2 = never, R2 = never>(
+    wrap: (next: Service) => Effect.Effect<Service, E2, R2>
+  ): Policy<E2, Exclude<R2, Scope.Scope>> =>
+  // `Layer.flatMap`, because a wrapper as a value that is provided twice would be memoised and wrap once.
+  (self) =>
+    Layer.flatMap(self, (context) => Layer.scoped(LlmClient, wrap(Context.get(context, LlmClient))))
 
 /** A whole number above 0, or the `ConfigError` of a layer that was given something else. */
 export const positiveInteger = (option: string, value: number): Effect.Effect<number, ConfigError.ConfigError> =>

@@ -28,6 +28,8 @@ export const mapCompletion = (f: (completion: Completion) => Completion): Policy
       ...next,
       complete: (request) => Effect.map(next.complete(request), f),
       stream: (request) =>
-        Stream.unwrap(Effect.map(collect(next.stream(request)), (completion) => Stream.fromChunk(fromCompletion(f(completion)))))
+        Stream.unwrap(
+          Effect.map(collect(next.stream(request)), (completion) => Stream.fromChunk(fromCompletion(f(completion))))
+        )
     })
   )

@@ -27,7 +27,10 @@ export class Places {
 
   /** Takes a place for as long as the scope lasts. Not `acquireRelease`: the wait must be interruptible. */
   readonly holdScoped: Effect.Effect<void, never, Scope.Scope> = Effect.uninterruptibleMask((restore) =>
-    Effect.zipRight(this.take(restore), Effect.addFinalizer(() => this.release))
+    Effect.zipRight(
+      this.take(restore),
+      Effect.addFinalizer(() => this.release)
+    )
   )
 
   private readonly release: Effect.Effect<void> = Effect.sync(() => {
@@ -50,7 +53,8 @@ export class Places {
       this.line.add(turn)
       return Effect.onInterrupt(restore(Deferred.await(turn)), () =>
         // One who is not in the line any more has been given a place, and leaves it to the next.
-        Effect.suspend(() => this.line.delete(turn) ? Effect.void : this.release))
+        Effect.suspend(() => (this.line.delete(turn) ? Effect.void : this.release))
+      )
     })
   }
 }

@@ -22,13 +22,15 @@ export const retry = <R = never>(policy: RetryPolicy<R>): Policy<never, R> =>
   make((next) =>
     Effect.map(Effect.context<R>(), (context): Service => {
       const schedule = Schedule.provideContext(retryableOnly(policy), context)
-      const retried = <A extends { readonly attempts: number }>(call: Effect.Effect<A, LlmError>): Effect.Effect<A, LlmError> =>
-        Effect.suspend(() => repeated(call, new Tries(schedule)))
+      const retried = <A extends { readonly attempts: number }>(
+        call: Effect.Effect<A, LlmError>
+      ): Effect.Effect<A, LlmError> => Effect.suspend(() => repeated(call, new Tries(schedule)))
       return {
         ...next,
         complete: (request) => retried(next.complete(request)),
         embed: (request) => retried(next.embed(request)),
-        stream: (request) => Stream.suspend(() => repeatedStream(next.stream(request), new Tries(schedule), new Given()))
+        stream: (request) =>
+          Stream.suspend(() => repeatedStream(next.stream(request), new Tries(schedule), new Given()))
       }
     })
   )
@@ -97,7 +99,7 @@ const repeatedStream = (
     Stream.concat(stream),
     Stream.mapChunks((parts) => {
       given.note(parts)
-      return tries.isFirst ? parts : Chunk.map(parts, (part) => part._tag === "Finish" ? tries.total(part) : part)
+      return tries.isFirst ? parts : Chunk.map(parts, (part) => (part._tag === "Finish" ? tries.total(part) : part))
     }),
     Stream.catchAll((error) =>
       given.visible

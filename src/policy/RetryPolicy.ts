@@ -25,7 +25,7 @@ export type RetryPolicy<R = never> = Schedule.Schedule<unknown, LlmError, R>
 export type Jitter = "none" | "full" | "equal" | { readonly plus: Duration.DurationInput }
 
 export interface Options {
-  /** How many retries follow the first attempt. Default: 5. */
+  /** How many retries follow the first attempt: a whole number from 0 up; any other is taken as the next one below. Default: 5. */
   readonly retries?: number
   /** The longest delay, jitter included, and the longest wait a server may ask for. Default: 60 seconds. */
   readonly cap?: Duration.DurationInput
@@ -74,9 +74,11 @@ export const upTo =
     return Schedule.makeWithState(initial, (now, input: In, [state, first]) =>
       Effect.map(self.step(now, input, state), ([next, out, decision]) => {
         const start = first ?? now
-        const isLate = ScheduleDecision.isContinue(decision) && ScheduleIntervals.start(decision.intervals) - start > millis
+        const isLate =
+          ScheduleDecision.isContinue(decision) && ScheduleIntervals.start(decision.intervals) - start > millis
         return [[next, start], out, isLate ? ScheduleDecision.done : decision] as const
-      }))
+      })
+    )
   }
 
 // -----------------------------------------------------------------------------
@@ -95,11 +97,12 @@ const build = (delays: Schedule.Schedule<unknown, unknown>, options: Options): R
   return delays.pipe(
     Schedule.modifyDelayEffect((_, delay) =>
       Effect.map(spread(Math.min(Duration.toMillis(delay), cap), options.jitter ?? "full"), (millis) =>
-        Duration.millis(Math.min(millis, cap)))
+        Duration.millis(Math.min(millis, cap))
+      )
     ),
     retryableOnly,
     honorRetryAfter({ cap, beyondCap: options.beyondCap ?? "fail" }),
-    Schedule.intersect(Schedule.recurs(options.retries ?? 5))
+    Schedule.intersect(Schedule.recurs(Math.max(0, Math.floor(options.retries ?? 5) || 0)))
   )
 }
 

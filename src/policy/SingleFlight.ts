@@ -75,15 +75,20 @@ export const make = <A, E, Log>(): Effect.Effect<SingleFlight<A, E, Log>, never,
 
     return {
       join: (key, makeLog, call) =>
-        Effect.uninterruptible(Effect.suspend(() => {
-          const known = entries.get(key)
-          return Effect.flatMap(known === undefined ? start(key, makeLog(), call) : Effect.succeed(known), (entry) => {
-            entry.users++
-            return Effect.as(
-              Effect.addFinalizer(() => leave(key, entry)),
-              { flight: entry, isFirst: known === undefined }
+        Effect.uninterruptible(
+          Effect.suspend(() => {
+            const known = entries.get(key)
+            return Effect.flatMap(
+              known === undefined ? start(key, makeLog(), call) : Effect.succeed(known),
+              (entry) => {
+                entry.users++
+                return Effect.as(
+                  Effect.addFinalizer(() => leave(key, entry)),
+                  { flight: entry, isFirst: known === undefined }
+                )
+              }
             )
           })
-        }))
+        )
     }
   })

@@ -14,16 +14,19 @@ import { Places } from "./Places.js"
 /** At least `interval` between the starts of two calls through this layer. Belongs inside of `retry`, which starts calls too. */
 export const throttle = (interval: Duration.DurationInput): Policy<ConfigError.ConfigError> =>
   make((next) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const millis = Duration.toMillis(yield* positiveDuration("throttle", interval))
       const queue = new Places(1)
       let last = Number.NEGATIVE_INFINITY
       /** Whoever is first in the queue sleeps in it, and takes its turn only when it has slept. */
-      const turn = queue.hold(Effect.gen(function*() {
-        const wait = last + millis - (yield* Clock.currentTimeMillis)
-        if (wait > 0) yield* Effect.sleep(Duration.millis(wait))
-        last = yield* Clock.currentTimeMillis
-      }))
+      const turn = queue.hold(
+        Effect.gen(function* () {
+          // A wall clock may be set back.
+          const wait = Math.min(millis, last + millis - (yield* Clock.currentTimeMillis))
+          if (wait > 0) yield* Effect.sleep(Duration.millis(wait))
+          last = yield* Clock.currentTimeMillis
+        })
+      )
       const service: Service = {
         ...next,
         complete: (request) => Effect.zipRight(turn, next.complete(request)),

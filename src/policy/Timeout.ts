@@ -27,14 +27,14 @@ export const totalTimeout = (limit: Duration.DurationInput): Policy<ConfigError.
 
 /** The time until the first part of a stream. Says nothing about `complete` and `embed`. */
 export const firstPartTimeout = (limit: Duration.DurationInput): Policy<ConfigError.ConfigError> =>
-  ofStreams("first-part", "firstPartTimeout", limit, (duration, given) => given.visible ? undefined : duration)
+  ofStreams("first-part", "firstPartTimeout", limit, (duration, given) => (given.visible ? undefined : duration))
 
 /**
  * The longest silence between two parts of a stream. Comments and empty events are no parts. The time until the first
  * part is `firstPartTimeout`'s; `complete` and `embed` have no parts.
  */
 export const idleTimeout = (limit: Duration.DurationInput): Policy<ConfigError.ConfigError> =>
-  ofStreams("idle", "idleTimeout", limit, (duration, given) => given.visible ? duration : undefined)
+  ofStreams("idle", "idleTimeout", limit, (duration, given) => (given.visible ? duration : undefined))
 
 // -----------------------------------------------------------------------------
 
@@ -50,7 +50,13 @@ const words: Readonly<Record<Limit, string>> = {
   idle: "the stream was silent for"
 }
 
-const timeout = (next: Service, request: Request, limit: Limit, duration: Duration.Duration, attempts: number): LlmError =>
+const timeout = (
+  next: Service,
+  request: Request,
+  limit: Limit,
+  duration: Duration.Duration,
+  attempts: number
+): LlmError =>
   new RequestTimeout({
     provider: next.provider,
     model: request.model ?? next.model,
@@ -59,15 +65,22 @@ const timeout = (next: Service, request: Request, limit: Limit, duration: Durati
     message: `${words[limit]} ${Duration.format(duration)}`
   })
 
-const whole = (limit: "attempt" | "total", option: string, input: Duration.DurationInput): Policy<ConfigError.ConfigError> =>
+const whole = (
+  limit: "attempt" | "total",
+  option: string,
+  input: Duration.DurationInput
+): Policy<ConfigError.ConfigError> =>
   make((next) =>
     Effect.map(positiveDuration(option, input), (duration): Service => {
       const limited = <A>(request: Request, call: Effect.Effect<A, LlmError>): Effect.Effect<A, LlmError> =>
         Effect.flatMap(AttemptCount.start, ({ attempts, within }) =>
-          within(Effect.timeoutFail(call, {
-            duration,
-            onTimeout: () => timeout(next, request, limit, duration, attempts())
-          })))
+          within(
+            Effect.timeoutFail(call, {
+              duration,
+              onTimeout: () => timeout(next, request, limit, duration, attempts())
+            })
+          )
+        )
       return {
         ...next,
         complete: (request) => limited(request, next.complete(request)),
@@ -118,10 +131,13 @@ const limitedStream = (
         return Stream.repeatEffectChunkOption(
           Effect.flatMap(Clock.currentTimeMillis, (now) => {
             const { error, left } = wait(given, started, now)
-            const limited = left === undefined ? next : Effect.timeoutFail(next, {
-              duration: left,
-              onTimeout: () => Option.some(error(attempts()))
-            })
+            const limited =
+              left === undefined
+                ? next
+                : Effect.timeoutFail(next, {
+                    duration: left,
+                    onTimeout: () => Option.some(error(attempts()))
+                  })
             return Effect.map(limited, (parts) => {
               given.note(parts)
               return parts
@@ -134,4 +150,4 @@ const limitedStream = (
 
 /** A network read may bring comments and half events alone: such a chunk is empty, and the wait goes on. */
 const nonEmpty = <A, E>(pull: Effect.Effect<Chunk.Chunk<A>, E>): Effect.Effect<Chunk.Chunk<A>, E> =>
-  Effect.flatMap(pull, (chunk) => Chunk.isEmpty(chunk) ? nonEmpty(pull) : Effect.succeed(chunk))
+  Effect.flatMap(pull, (chunk) => (Chunk.isEmpty(chunk) ? nonEmpty(pull) : Effect.succeed(chunk)))

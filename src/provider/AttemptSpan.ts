@@ -57,12 +57,15 @@ export const traced = <A extends Answer, R>(
   attempt: Effect.Effect<A, LlmError, R>
 ): Effect.Effect<A, LlmError, R> =>
   Effect.withFiberRuntime((fiber) =>
-    fiber.currentTracer === builtIn ? attempt : Effect.useSpan(spanName(operation, origin), spanOptions(operation, origin), (span) =>
-      attempt.pipe(
-        Effect.tap((answer) => Effect.sync(() => annotate(span, answer))),
-        Effect.tapError((error) => Effect.sync(() => annotateError(span, error))),
-        Effect.withParentSpan(span)
-      ))
+    fiber.currentTracer === builtIn
+      ? attempt
+      : Effect.useSpan(spanName(operation, origin), spanOptions(operation, origin), (span) =>
+          attempt.pipe(
+            Effect.tap((answer) => Effect.sync(() => annotate(span, answer))),
+            Effect.tapError((error) => Effect.sync(() => annotateError(span, error))),
+            Effect.withParentSpan(span)
+          )
+        )
   )
 
 /** The span of a stream, which lasts until the stream ends or is left. */
@@ -80,12 +83,12 @@ export const startStream = (operation: string, origin: Origin): Effect.Effect<St
     fiber.currentTracer === builtIn
       ? Effect.succeed(noSpan)
       : Effect.map(Effect.makeSpan(spanName(operation, origin), spanOptions(operation, origin)), (span) => ({
-        answered: (parts) => {
-          for (const part of parts) if (part._tag === "Finish") annotate(span, answerOf(part))
-        },
-        failed: (error) => annotateError(span, error),
-        end: (exit) => Effect.map(Clock.currentTimeNanos, (now) => span.end(now, exit))
-      }))
+          answered: (parts) => {
+            for (const part of parts) if (part._tag === "Finish") annotate(span, answerOf(part))
+          },
+          failed: (error) => annotateError(span, error),
+          end: (exit) => Effect.map(Clock.currentTimeNanos, (now) => span.end(now, exit))
+        }))
   )
 
 const answerOf = ({ finishReason, id, model, usage }: Finish): Answer => ({ finishReason, id, model, usage })

@@ -12,7 +12,10 @@ import type { Origin } from "../wire/Wire.js"
 export const notAnswered = (origin: Origin, error: HttpClientError.HttpClientError): LlmError => {
   if (error._tag === "ResponseError") return broken(origin, error)
   if (error.reason === "Transport") {
-    return new ConnectionFailed({ ...origin, message: `no connection to ${hostOf(error.request.url)}: ${wordsOf(error.cause)}` })
+    return new ConnectionFailed({
+      ...origin,
+      message: `no connection to ${hostOf(error.request.url)}: ${wordsOf(error.cause)}`
+    })
   }
   return new InvalidRequest({
     ...origin,
@@ -31,10 +34,10 @@ export const broken = (origin: Origin, error: HttpClientError.ResponseError): Co
   })
 
 /** Host and port alone: the rest of a URL may hold a user, a password or a key. */
-const hostOf = (url: string): string => URL.canParse(url) ? new URL(url).host : "the provider"
+const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : "the provider")
 
 /** The words of an error and of what caused it, without the user and the password of a URL that they quote. */
-const wordsOf = (cause: unknown): string => chainOf(cause, 0).replaceAll(/\/\/[^/\s]*@/g, "//")
+export const wordsOf = (cause: unknown): string => chainOf(cause, 0).replaceAll(/\/\/[^/\s]*@/g, "//")
 
 /** "fetch failed" says nothing, "connect ECONNREFUSED" behind it does. */
 const chainOf = (cause: unknown, depth: number): string => {
@@ -46,6 +49,6 @@ const chainOf = (cause: unknown, depth: number): string => {
 
 const fieldsOf = (cause: object): { readonly message: string; readonly code: string; readonly cause: unknown } => ({
   message: "message" in cause ? String(cause.message) : "",
-  code: "code" in cause ? String(cause.code) : "",
+  code: "code" in cause && typeof cause.code === "string" ? cause.code : "",
   cause: "cause" in cause ? cause.cause : undefined
 })

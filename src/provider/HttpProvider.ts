@@ -5,13 +5,12 @@
  */
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
-import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import type * as Chunk from "effect/Chunk"
-import * as Clock from "effect/Clock"
+import type * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -25,18 +24,23 @@ import * as ChatRequest from "../ChatRequest.js"
 import * as Completion from "../Completion.js"
 import * as Embeddings from "../Embeddings.js"
 import type { Service } from "../LlmClient.js"
-import { InvalidRequest, isLlmError, type LlmError, MalformedResponse, redact, UnsupportedFeature } from "../LlmError.js"
-import type { StreamPart } from "../StreamPart.js"
+import { InvalidRequest, type LlmError, MalformedResponse, redact, UnsupportedFeature } from "../LlmError.js"
+import { fromCompletion, type StreamPart } from "../StreamPart.js"
 import * as Usage from "../Usage.js"
 import * as ErrorClassification from "../wire/ErrorClassification.js"
 import * as Json from "../wire/Json.js"
 import { StreamAssembly } from "../wire/StreamAssembly.js"
-import type { Encoded, Origin, Received, Vectors, Wire } from "../wire/Wire.js"
+import type { Encoded, Origin, Received, Vectors, WholeWire, Wire } from "../wire/Wire.js"
 import * as AttemptSpan from "./AttemptSpan.js"
 import * as Connection from "./Connection.js"
+import { failed } from "./FailedAnswer.js"
 import { notAnAnswer } from "./NotAnAnswer.js"
 import * as RequestBody from "./RequestBody.js"
+import * as Settings from "./Settings.js"
 import { StreamReading } from "./StreamReading.js"
+
+/** By their names, of any case. */
+export type Headers = Readonly<Record<string, string>>
 
 export interface Options {
   readonly provider: string
@@ -44,12 +48,13 @@ export interface Options {
   readonly model: string
   /** Of embedding requests that name none. Default: `model`. */
   readonly embeddingModel?: string | undefined
-  readonly wire: Wire
+  /** With a `WholeWire`, `stream` gives the answer of `complete` as one delta per part. */
+  readonly wire: Wire | WholeWire
   /** The URL of an operation; the model is part of it for some providers. */
   readonly url: (operation: "chat" | "stream" | "embed", model: string) => string
   /** Authentication and what else the provider wants; an Effect is run for every attempt. */
-  readonly headers: Readonly<Record<string, string>> | Effect.Effect<Readonly<Record<string, string>>, LlmError>
-  /** Texts that no error may show, should a provider echo them. */
+  readonly headers: Headers | Effect.Effect<Headers, LlmError> | ((origin: Origin) => Effect.Effect<Headers, LlmError>)
+  /** Texts that no error may show, should a provider echo them; what stands in a header of the provider's own or of the user's is one without being named here. */
   readonly secrets: ReadonlyArray<Redacted.Redacted>
   /** Settings for every request that does not have its own. */
   readonly defaults?: ChatRequest.Settings | undefined
@@ -57,7 +62,11 @@ export interface Options {
 
 type Operation = "chat" | "stream" | "embed"
 
-type Executed = Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError | LlmError>
+/** One attempt: its headers, and how its errors are blotted. */
+interface Attempt {
+  readonly request: HttpClientRequest.HttpClientRequest
+  readonly clean: (error: LlmError) => LlmError
+}
 
 /** A JSON answer with what came beside it. */
 interface Reply {
@@ -75,56 +84,98 @@ interface Outgoing extends Pick<Encoded, "warnings"> {
 /** Shorter keys are placeholders of local servers ("none", "ollama"), and parts of ordinary words. */
 const shortestSecret = 8
 
-/** The most of an error's body that is read. */
-const maxErrorBytes = 64 * 1024
+/** Headers that hold no secret; of all others, no error shows the value. */
+const plainHeaders: ReadonlySet<string> = new Set([
+  "accept",
+  "anthropic-version",
+  "azureml-model-deployment",
+  "content-type",
+  "openai-organization",
+  "openai-project"
+])
 
-export const make = (options: Options): Effect.Effect<Service, never, HttpClient.HttpClient> =>
+/** A client. Fails with a `ConfigError` that names a header that cannot be sent. */
+export const make = (options: Options): Effect.Effect<Service, ConfigError.ConfigError, HttpClient.HttpClient> =>
+  Effect.zipRight(
+    Effect.isEffect(options.headers) || typeof options.headers === "function"
+      ? Effect.void
+      : Effect.asVoid(Settings.headers(options.headers)),
+    makeChecked(options)
+  )
+
+const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient.HttpClient> =>
   Effect.map(HttpClient.HttpClient, (platformClient): Service => {
     // The client's own span per request would repeat ours, at 35 µs a call.
-    const http = makesNoSpan in platformClient ? platformClient : HttpClient.withTracerDisabledWhen(platformClient, () => true)
+    const http =
+      makesNoSpan in platformClient ? platformClient : HttpClient.withTracerDisabledWhen(platformClient, () => true)
     const { provider, wire } = options
-    const secrets = options.secrets.map(Redacted.value).filter((secret) => secret.length >= shortestSecret)
     const defaultOrigin: Origin = { provider, model: options.model }
-    const originOf = (model: string | undefined): Origin => model === undefined ? defaultOrigin : { provider, model }
-    const clean = (error: LlmError): LlmError => redact(error, secrets)
-    const fail = (error: LlmError): Effect.Effect<never, LlmError> => Effect.fail(clean(error))
+    const originOf = (model: string | undefined): Origin => (model === undefined ? defaultOrigin : { provider, model })
 
     // --- one request -----------------------------------------------------------
 
     const bare = HttpClientRequest.post("", { acceptJson: true })
-    const withHeaders = (headers: Readonly<Record<string, string>>): HttpClientRequest.HttpClientRequest =>
-      HttpClientRequest.setHeaders(bare, headers)
-    const base = Effect.isEffect(options.headers)
-      ? Effect.map(options.headers, withHeaders)
-      : withHeaders(options.headers)
-
-    const execute = (operation: Operation, origin: Origin, body: string): Executed => {
-      const to = (request: HttpClientRequest.HttpClientRequest): Executed =>
-        http.execute(
-          HttpClientRequest.setBody(
-            HttpClientRequest.setUrl(request, options.url(operation, origin.model)),
-            HttpBody.text(body, "application/json")
-          )
-        )
-      return Effect.isEffect(base) ? Effect.flatMap(base, to) : to(base)
+    const cleaner = (...more: ReadonlyArray<string>): Attempt["clean"] => {
+      const secrets = [...options.secrets.map(Redacted.value), ...more].filter(
+        (secret) => secret.length >= shortestSecret
+      )
+      return (error) => redact(error, secrets)
     }
+    const attemptWith = (headers: Headers): Attempt => {
+      const request = HttpClientRequest.setHeaders(bare, headers)
+      // A token that was made for this attempt is in no list, and a gateway's own key may stand in any header.
+      const held = Object.entries(request.headers).filter(([header]) => !plainHeaders.has(header))
+      return { request, clean: cleaner(...held.map(([, value]) => value.replace(/^(?:Bearer|Basic)\s+/i, ""))) }
+    }
+    const attempted = (origin: Origin, headers: Effect.Effect<Headers, LlmError>): Effect.Effect<Attempt, LlmError> =>
+      Effect.matchEffect(headers, {
+        onFailure: (error) => Effect.fail(cleaner()(error)),
+        onSuccess: (given) => {
+          const bad = Settings.badHeader(given)
+          return bad === undefined
+            ? Effect.succeed(attemptWith(given))
+            : Effect.fail(
+                new InvalidRequest({
+                  ...origin,
+                  attempts: 0,
+                  param: `headers.${bad}`,
+                  message: `the ${Settings.headerRule}`
+                })
+              )
+        }
+      })
+    const { headers } = options
+    const attempt = Effect.isEffect(headers)
+      ? (origin: Origin) => attempted(origin, headers)
+      : typeof headers === "function"
+        ? (origin: Origin) => attempted(origin, headers(origin))
+        : attemptWith(headers)
 
     /** Sends, and goes on with an answer of status 2xx; all others are errors. */
     const send = <A>(
       operation: Operation,
       origin: Origin,
       body: string,
-      onAnswer: (response: HttpClientResponse.HttpClientResponse) => Effect.Effect<A, LlmError>
-    ): Effect.Effect<A, LlmError> =>
-      Effect.matchEffect(execute(operation, origin, body), {
-        onFailure: (error) => fail(isLlmError(error) ? error : Connection.notAnswered(origin, error)),
-        onSuccess: (response) =>
-          response.status >= 200 && response.status < 300 ? onAnswer(response) : failed(origin, response)
-      })
-
-    const failed = (origin: Origin, response: HttpClientResponse.HttpClientResponse): Effect.Effect<never, LlmError> =>
-      Effect.flatMap(Effect.zip(readExcerpt(response), Clock.currentTimeMillis), ([body, now]) =>
-        fail(ErrorClassification.classify(origin, { status: response.status, headers: response.headers, body, now })))
+      onAnswer: (response: HttpClientResponse.HttpClientResponse, clean: Attempt["clean"]) => Effect.Effect<A, LlmError>
+    ): Effect.Effect<A, LlmError> => {
+      const sendAs = ({ clean, request }: Attempt): Effect.Effect<A, LlmError> =>
+        Effect.matchEffect(
+          http.execute(
+            HttpClientRequest.setBody(
+              HttpClientRequest.setUrl(request, options.url(operation, origin.model)),
+              HttpBody.text(body, "application/json")
+            )
+          ),
+          {
+            onFailure: (error) => Effect.fail(clean(Connection.notAnswered(origin, error))),
+            onSuccess: (response) =>
+              response.status >= 200 && response.status < 300
+                ? onAnswer(response, clean)
+                : Effect.flatMap(failed(origin, response), (error) => Effect.fail(clean(error)))
+          }
+        )
+      return typeof attempt === "function" ? Effect.flatMap(attempt(origin), sendAs) : sendAs(attempt)
+    }
 
     /** Sends, reads a whole JSON answer and decodes it. */
     const call = <A>(
@@ -135,18 +186,19 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
     ): Effect.Effect<A, LlmError> =>
       Effect.clockWith((clock) => {
         const started = clock.unsafeCurrentTimeMillis()
-        return send(operation, origin, body, (response) =>
+        return send(operation, origin, body, (response, clean) =>
           Effect.matchEffect(response.text, {
-            onFailure: (error) => fail(Connection.broken(origin, error)),
+            onFailure: (error) => Effect.fail(clean(Connection.broken(origin, error))),
             onSuccess: (text) => {
               const now = clock.unsafeCurrentTimeMillis()
               const received = receivedWith(origin, response, now)
               const json = Json.parse(text)
-              if (json === undefined) return fail(notAnAnswer(received, response.status, text))
+              if (json === undefined) return Effect.fail(clean(notAnAnswer(received, response.status, text)))
               const decoded = decode({ received, json, latency: Duration.millis(Math.max(0, now - started)) })
-              return Either.isRight(decoded) ? Effect.succeed(decoded.right) : fail(decoded.left)
+              return Either.isRight(decoded) ? Effect.succeed(decoded.right) : Effect.fail(clean(decoded.left))
             }
-          }))
+          })
+        )
       })
 
     // --- operations ------------------------------------------------------------
@@ -155,10 +207,11 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
     const encode = (input: ChatRequest.ChatRequest, streamed: boolean): Either.Either<Outgoing, LlmError> => {
       const chat = ChatRequest.withDefaults(input, options.defaults)
       const origin = originOf(chat.model)
-      const problem = ChatRequest.validate(chat)
+      const problem = Option.orElse(ChatRequest.validate(chat), () => modelProblem(origin.model))
       if (Option.isSome(problem)) return Either.left(new InvalidRequest({ ...origin, ...problem.value, attempts: 0 }))
       return Either.flatMap(wire.encodeChat(chat, origin, streamed), ({ body, warnings }) =>
-        Either.map(RequestBody.print(body, chat, origin), (text) => ({ origin, body: text, warnings })))
+        Either.map(RequestBody.print(body, chat, origin), (text) => ({ origin, body: text, warnings }))
+      )
     }
 
     const complete = (input: ChatRequest.ChatRequest): Effect.Effect<Completion.Completion, LlmError> =>
@@ -166,89 +219,132 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
         const outgoing = encode(input, false)
         if (Either.isLeft(outgoing)) return Effect.fail(outgoing.left)
         const { body, origin, warnings } = outgoing.right
-        return AttemptSpan.traced("chat", origin, call("chat", origin, body, ({ json, latency, received }) =>
-          Either.map(wire.decodeChat(json, received), (answer) =>
-            Completion.make({
-              parts: answer.parts,
-              finishReason: answer.finishReason,
-              usage: answer.usage,
-              model: answer.model,
-              id: answer.id,
-              requestId: received.requestId,
-              warnings,
-              cached: false,
-              attempts: 1,
-              latency,
-              raw: json
-            }))))
+        return AttemptSpan.traced(
+          "chat",
+          origin,
+          call("chat", origin, body, ({ json, latency, received }) =>
+            Either.map(wire.decodeChat(json, received), (answer) =>
+              Completion.make({
+                parts: answer.parts,
+                finishReason: answer.finishReason,
+                usage: answer.usage,
+                model: answer.model,
+                id: answer.id,
+                requestId: received.requestId,
+                warnings,
+                cached: false,
+                attempts: 1,
+                latency,
+                raw: json
+              })
+            )
+          )
+        )
       })
 
-    const stream = (input: ChatRequest.ChatRequest): Stream.Stream<StreamPart, LlmError> =>
-      Stream.fromChannel(Channel.suspend(() => {
-        const outgoing = encode(input, true)
-        if (Either.isLeft(outgoing)) return Channel.fail(outgoing.left)
-        // Set in the step that opens it, and closed by a finalizer that was there before: no interruption falls between.
-        let reading: StreamReading | undefined
-        const opened = Effect.map(open(outgoing.right), (it) => reading = it)
-        return Channel.ensuringWith(
-          Channel.flatMap(Channel.fromEffect(opened), partsOf),
-          (exit) => reading === undefined ? Effect.void : reading.close(exit)
+    const stream =
+      (wire: Wire) =>
+      (input: ChatRequest.ChatRequest): Stream.Stream<StreamPart, LlmError> =>
+        Stream.fromChannel(
+          Channel.suspend(() => {
+            const outgoing = encode(input, true)
+            if (Either.isLeft(outgoing)) return Channel.fail(outgoing.left)
+            // Set in the step that opens it, and closed by a finalizer that was there before: no interruption falls between.
+            let reading: StreamReading | undefined
+            const opened = Effect.map(open(wire, outgoing.right), (it) => (reading = it))
+            return Channel.ensuringWith(Channel.flatMap(Channel.fromEffect(opened), partsOf), (exit) =>
+              reading === undefined ? Effect.void : reading.close(exit)
+            )
+          })
         )
-      }))
+
+    const streamWhole = (input: ChatRequest.ChatRequest): Stream.Stream<StreamPart, LlmError> =>
+      Stream.fromChannel(
+        Channel.flatMap(Channel.fromEffect(complete(input)), (completion) => Channel.write(fromCompletion(completion)))
+      )
 
     /** Opens a stream; whoever opens it closes it. */
-    const open = ({ body, origin, warnings }: Outgoing): Effect.Effect<StreamReading, LlmError> =>
+    const open = (wire: Wire, { body, origin, warnings }: Outgoing): Effect.Effect<StreamReading, LlmError> =>
       Effect.flatMap(AttemptSpan.startStream("chat", origin), (span) =>
         Effect.clockWith((clock) => {
           const started = clock.unsafeCurrentTimeMillis()
-          return send("stream", origin, body, (response) => {
+          return send("stream", origin, body, (response, clean) => {
             const received = receivedWith(origin, response, clock.unsafeCurrentTimeMillis())
             const { model } = origin
             const assembly = new StreamAssembly({ provider, model, requestId: received.requestId, warnings })
-            return Effect.map(BodyReader.fromResponse(response), (reader) =>
-              new StreamReading({ body: reader, wire, assembly, received, status: response.status, clock, started, span, clean }))
+            return Effect.map(
+              BodyReader.fromResponse(response),
+              (reader) =>
+                new StreamReading({
+                  body: reader,
+                  wire,
+                  assembly,
+                  received,
+                  status: response.status,
+                  clock,
+                  started,
+                  span,
+                  clean
+                })
+            )
           })
-        }).pipe(Effect.onExit((exit) => {
-          if (Exit.isSuccess(exit)) return Effect.void
-          if (Cause.isFailType(exit.cause)) span.failed(exit.cause.error)
-          return span.end(exit)
-        })))
+        }).pipe(
+          Effect.onExit((exit) => {
+            if (Exit.isSuccess(exit)) return Effect.void
+            if (Cause.isFailType(exit.cause)) span.failed(exit.cause.error)
+            return span.end(exit)
+          })
+        )
+      )
 
     const embed = (input: Embeddings.EmbedRequest): Effect.Effect<Embeddings.Embeddings, LlmError> =>
       Effect.suspend(() => {
         const origin = originOf(input.model ?? options.embeddingModel)
-        const problem = Embeddings.validateRequest(input)
+        const problem = Option.orElse(Embeddings.validateRequest(input), () => modelProblem(origin.model))
         if (Option.isSome(problem)) return Effect.fail(new InvalidRequest({ ...origin, ...problem.value, attempts: 0 }))
         const embeddings = wire.embeddings
         if (embeddings === undefined) {
           return Effect.fail(
-            new UnsupportedFeature({ ...origin, attempts: 0, feature: "embeddings", message: `${provider} offers no embeddings here` })
+            new UnsupportedFeature({
+              ...origin,
+              attempts: 0,
+              feature: "embeddings",
+              message: `${provider} offers no embeddings here`
+            })
           )
         }
-        const batches = Array.from(
-          { length: Math.ceil(input.input.length / embeddings.maxInputs) },
-          (_, index) => input.input.slice(index * embeddings.maxInputs, (index + 1) * embeddings.maxInputs)
+        const batches = Array.from({ length: Math.ceil(input.input.length / embeddings.maxInputs) }, (_, index) =>
+          input.input.slice(index * embeddings.maxInputs, (index + 1) * embeddings.maxInputs)
         )
         return Effect.map(
           Effect.forEach(batches, (batch) => {
             const text = RequestBody.print(embeddings.encode({ ...input, input: batch }, origin).body, input, origin)
             if (Either.isLeft(text)) return Effect.fail(text.left)
-            return AttemptSpan.traced("embeddings", origin, call("embed", origin, text.right, (reply) =>
-              Either.map(
-                Either.filterOrLeft(
-                  embeddings.decode(reply.json, reply.received),
-                  (decoded) => decoded.vectors.length === batch.length,
-                  (decoded) => vectorsMissing(reply.received, batch.length, decoded.vectors.length)
-                ),
-                (decoded) => ({ ...reply, ...decoded })
-              )))
+            return AttemptSpan.traced(
+              "embeddings",
+              origin,
+              call("embed", origin, text.right, (reply) =>
+                Either.map(
+                  Either.filterOrLeft(
+                    embeddings.decode(reply.json, reply.received),
+                    (decoded) => decoded.vectors.length === batch.length,
+                    (decoded) => vectorsMissing(reply.received, batch.length, decoded.vectors.length)
+                  ),
+                  (decoded) => ({ ...reply, ...decoded })
+                )
+              )
+            )
           }),
           joinBatches
         )
       })
 
-    return { provider, model: options.model, complete, stream, embed }
+    return { provider, model: options.model, complete, stream: "readEvent" in wire ? stream(wire) : streamWhole, embed }
   })
+
+/** A model's name goes into the URL or into a header of many providers. */
+const modelProblem = (model: string): Option.Option<ChatRequest.Problem> =>
+  Settings.isName(model) ? Option.none() : Option.some({ param: "model", message: `the model's ${Settings.nameRule}` })
 
 // -----------------------------------------------------------------------------
 // Reading answers
@@ -265,21 +361,10 @@ const receivedWith = (origin: Origin, response: HttpClientResponse.HttpClientRes
 const partsOf = (reading: StreamReading): Channel.Channel<Chunk.Chunk<StreamPart>, unknown, LlmError> => {
   const next: Channel.Channel<Chunk.Chunk<StreamPart>, unknown, LlmError> = Channel.flatMap(
     Channel.fromEffect(reading.next),
-    (parts) => parts === undefined ? Channel.void : Channel.flatMap(Channel.write(parts), () => next)
+    (parts) => (parts === undefined ? Channel.void : Channel.flatMap(Channel.write(parts), () => next))
   )
   return next
 }
-
-/** The beginning of an error's body. What breaks while it is read does not hide the error itself. */
-const readExcerpt = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>
-  response.stream.pipe(
-    Stream.mapAccum(0, (size, bytes) => [size + bytes.length, { bytes, before: size }]),
-    Stream.takeWhile(({ before }) => before < maxErrorBytes),
-    Stream.map(({ bytes }) => bytes),
-    Stream.decodeText(),
-    Stream.catchAll(() => Stream.empty),
-    Stream.mkString
-  )
 
 const vectorsMissing = (received: Received, asked: number, got: number): LlmError =>
   new MalformedResponse({

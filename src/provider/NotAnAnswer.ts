@@ -8,7 +8,8 @@ import type { Received } from "../wire/Wire.js"
 
 export const notAnAnswer = (received: Received, status: number, text: string): LlmError => {
   const json = Json.parse(text)
-  if (ErrorClassification.isErrorPayload(json)) return ErrorClassification.classifyPayload(received.origin, json, received)
+  if (ErrorClassification.isErrorPayload(json))
+    return ErrorClassification.classifyPayload(received.origin, json, received)
   return new MalformedResponse({
     ...received.origin,
     requestId: received.requestId,

@@ -47,7 +47,7 @@ const paths = { chat: "/chat/completions", stream: "/chat/completions", embed: "
 const isReasoningModel = (model: string): boolean => /^(?:ft:)?(?:o[1-9](?:-|:|$)|gpt-5(?!-chat))/.test(model)
 
 const wire = ChatCompletions.make({
-  maxTokensField: (model) => isReasoningModel(model) ? "max_completion_tokens" : "max_tokens",
+  maxTokensField: (model) => (isReasoningModel(model) ? "max_completion_tokens" : "max_tokens"),
   isReasoningModel,
   asksForUsage: true,
   maxEmbeddingInputs: 2048
@@ -77,7 +77,7 @@ const makeNamed = (
   options: Options,
   named: typeof names
 ): Effect.Effect<Service, ConfigError.ConfigError, HttpClient.HttpClient> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const apiKey = yield* Settings.key(named.apiKey, options.apiKey)
     const baseUrl = yield* Settings.baseUrl(named.baseUrl, options.baseUrl ?? defaultBaseUrl)
     const model = yield* Settings.name(named.model, options.model)
@@ -117,17 +117,22 @@ export const layerConfig = (
 ): Layer.Layer<LlmClient, ConfigError.ConfigError, HttpClient.HttpClient> =>
   Layer.effect(
     LlmClient,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const optional = (given: string | undefined, variable: string): Config.Config<string | undefined> =>
-        given === undefined ? Config.map(Config.option(Config.string(variable)), Option.getOrUndefined) : Config.succeed(given)
-      return yield* makeNamed({
-        ...options,
-        apiKey: options.apiKey ?? (yield* Config.redacted(variables.apiKey)),
-        model: options.model ?? (yield* Config.string(variables.model)),
-        embeddingModel: yield* optional(options.embeddingModel, variables.embeddingModel),
-        baseUrl: yield* optional(options.baseUrl, variables.baseUrl),
-        organization: yield* optional(options.organization, variables.organization),
-        project: yield* optional(options.project, variables.project)
-      }, variables)
+        given === undefined
+          ? Config.map(Config.option(Config.string(variable)), Option.getOrUndefined)
+          : Config.succeed(given)
+      return yield* makeNamed(
+        {
+          ...options,
+          apiKey: options.apiKey ?? (yield* Config.redacted(variables.apiKey)),
+          model: options.model ?? (yield* Config.string(variables.model)),
+          embeddingModel: yield* optional(options.embeddingModel, variables.embeddingModel),
+          baseUrl: yield* optional(options.baseUrl, variables.baseUrl),
+          organization: yield* optional(options.organization, variables.organization),
+          project: yield* optional(options.project, variables.project)
+        },
+        variables
+      )
     })
   )

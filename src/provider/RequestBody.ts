@@ -13,12 +13,17 @@ export type Settings = { readonly [Setting in (typeof openSettings)[number]]?: u
 const stringify = (value: unknown): Either.Either<string, string> =>
   Either.flatMap(
     Either.try({ try: (): unknown => JSON.stringify(value), catch: (error) => String(error).split("\n", 1)[0] ?? "" }),
-    (text) => typeof text === "string" ? Either.right(text) : Either.left("it has no JSON form")
+    (text) => (typeof text === "string" ? Either.right(text) : Either.left("it has no JSON form"))
   )
 
 /** The text of a body. Left: an `InvalidRequest` that names the setting that JSON cannot hold. */
-export const print = (body: Encoded["body"], settings: Settings, origin: Origin): Either.Either<string, InvalidRequest> =>
+export const print = (
+  body: Encoded["body"],
+  settings: Settings,
+  origin: Origin
+): Either.Either<string, InvalidRequest> =>
   Either.mapLeft(stringify(body), (reason) => {
-    const param = openSettings.find((setting) => Either.isLeft(stringify(settings[setting] ?? null))) ?? "providerOptions"
+    const param =
+      openSettings.find((setting) => Either.isLeft(stringify(settings[setting] ?? null))) ?? "providerOptions"
     return new InvalidRequest({ ...origin, attempts: 0, param, message: `${param} holds what JSON cannot: ${reason}` })
   })

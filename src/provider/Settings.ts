@@ -2,19 +2,28 @@
  * Checks of what a provider's layer is given: a mistake ends in a `ConfigError` when the layer is built. It names the
  * option or the variable, and never shows a secret.
  */
+import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+
+/** An option, or what stands in the configuration where it was not given, or nothing. */
+export const optional = <A>(given: A | undefined, variable: Config.Config<A>): Config.Config<A | undefined> =>
+  given === undefined ? Config.map(Config.option(variable), Option.getOrUndefined) : Config.succeed(given)
 
 type Checked<A> = Effect.Effect<A, ConfigError.ConfigError>
 
 const invalid = (name: string, message: string): Checked<never> => Effect.fail(ConfigError.InvalidData([name], message))
 
-/** A key goes into a header: it must be visible ASCII without blanks. */
+/** What goes into a header as it is: visible ASCII without blanks. */
+export const isKey = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)
+
+/** A key goes into a header. */
 export const key = (name: string, value: Redacted.Redacted): Checked<Redacted.Redacted> => {
   const text = Redacted.value(value)
   if (text === "") return invalid(name, "the key is empty")
-  return /^[\x21-\x7e]+$/.test(text)
+  return isKey(text)
     ? Effect.succeed(value)
     : invalid(name, "the key holds a blank, a line break or a character that no header takes: was it pasted whole?")
 }
@@ -30,9 +39,39 @@ export const baseUrl = (name: string, value: string): Checked<string> => {
   return Effect.succeed(href.replace(/\/+$/, ""))
 }
 
-/** The name of a model, an organization, …: not empty, no blanks around it, no control characters. */
+/** A `baseUrl` that no one on the way can listen to: https, or a server on this machine. */
+export const secureUrl = (name: string, value: string): Checked<string> =>
+  Effect.filterOrElse(
+    baseUrl(name, value),
+    (url) => url.startsWith("https:") || isLoopback(new URL(url).hostname),
+    () => invalid(name, "the URL must begin with https://: a key or a token goes there")
+  )
+
+const isLoopback = (host: string): boolean =>
+  host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(host)
+
+/** Not empty, not `.` or `..` (which are no names in a URL), no blanks around it, nothing in it that cannot be sent. */
+export const isName = (value: string): boolean =>
+  !/^\.{0,2}$|\p{Control}|\p{Surrogate}/u.test(value) && value === value.trim()
+
+/** What is wrong with a name, as the end of a sentence. */
+export const nameRule = "name is empty, or has blanks around it or control characters in it"
+
+/** The name of a model, an organization, …. */
 export const name = (option: string, value: string): Checked<string> =>
-  // oxlint-disable-next-line no-control-regex -- control characters are what this looks for
-  value === "" || value !== value.trim() || /[\x00-\x1f\x7f]/.test(value)
-    ? invalid(option, "the name is empty, or has blanks around it or control characters in it")
-    : Effect.succeed(value)
+  isName(value) ? Effect.succeed(value) : invalid(option, `the ${nameRule}`)
+
+/** The name of the first header that cannot be sent as it stands, if any. Values are visible ASCII and blanks. */
+export const badHeader = (headers: Readonly<Record<string, string>>): string | undefined =>
+  Object.entries(headers).find(
+    ([header, value]) => !/^[!#$%&'*+.^`|~\w-]+$/.test(header) || !/^[\x20-\x7e]*$/.test(value)
+  )?.[0]
+
+/** What is wrong with a header, as the end of a sentence. */
+export const headerRule = "header has a name or a value that cannot be sent: a line break, or a character beyond ASCII"
+
+/** Headers that go out with every request. */
+export const headers = <H extends Readonly<Record<string, string>>>(value: H): Checked<H> => {
+  const bad = badHeader(value)
+  return bad === undefined ? Effect.succeed(value) : invalid(`headers.${bad}`, `the ${headerRule}`)
+}

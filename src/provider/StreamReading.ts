@@ -54,7 +54,11 @@ export class StreamReading {
         if (reads === undefined) return this.bytesEnded(Option.none())
         this.read(() => this.decoder.push(reads))
         const parts = this.options.assembly.take()
-        return this.options.assembly.done ? this.finish(parts) : Chunk.isEmpty(parts) ? this.next : Effect.succeed(parts)
+        return this.options.assembly.done
+          ? this.finish(parts)
+          : Chunk.isEmpty(parts)
+            ? this.next
+            : Effect.succeed(parts)
       }
     })
   })
@@ -74,7 +78,9 @@ export class StreamReading {
       }
     } catch (error) {
       if (!(error instanceof Sse.EventTooLarge)) throw error
-      assembly.fail(new MalformedResponse({ ...received.origin, requestId: received.requestId, message: error.message }))
+      assembly.fail(
+        new MalformedResponse({ ...received.origin, requestId: received.requestId, message: error.message })
+      )
     }
   }
 
@@ -104,9 +110,15 @@ export class StreamReading {
     // An event that the cut tore is no fault of the provider: it shows as the missing end marker.
     if (open.every((event) => event.data === "[DONE]" || Json.parse(event.data) !== undefined)) this.read(() => open)
     const parts = assembly.take()
-    if (before === undefined && assembly.failure === undefined && assembly.finishReason === undefined && !assembly.done) {
+    if (
+      before === undefined &&
+      assembly.failure === undefined &&
+      assembly.finishReason === undefined &&
+      !assembly.done
+    ) {
       // No body at all is an answer that ended, not a connection that broke.
-      if (Option.isSome(error) && error.value.reason !== "EmptyBody") assembly.fail(cut(assembly, received, error.value))
+      if (Option.isSome(error) && error.value.reason !== "EmptyBody")
+        assembly.fail(cut(assembly, received, error.value))
       else if (isForeign(this.decoder.foreign)) assembly.fail(notAnAnswer(received, status, this.decoder.foreign))
     }
     return this.finish(parts)

@@ -83,7 +83,7 @@ export class MockLlm extends Context.Tag("effect-llm/testing/MockLlm")<MockLlm, 
  * test asked for more than it wrote down.
  */
 export const make = (answers: Answers, options: Options = {}): Effect.Effect<Mock> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const { model = "mock-model", provider = "mock" } = options
     const calls = yield* Ref.make<ReadonlyArray<Call>>([])
     const position = yield* Ref.make(0)
@@ -92,22 +92,29 @@ export const make = (answers: Answers, options: Options = {}): Effect.Effect<Moc
     const replyTo = (request: ChatRequest.ChatRequest): Effect.Effect<Reply, LlmError> =>
       Effect.map(
         isScript(answers)
-          ? Effect.flatMap(Ref.getAndUpdate(position, (n) => n + 1), (n) => {
-            const answer = answers[n]
-            return answer === undefined
-              ? Effect.dieMessage(`MockLlm: the script has ${answers.length} answers, and this is request ${n + 1}`)
-              : Effect.succeed(answer)
-          })
+          ? Effect.flatMap(
+              Ref.getAndUpdate(position, (n) => n + 1),
+              (n) => {
+                const answer = answers[n]
+                return answer === undefined
+                  ? Effect.dieMessage(`MockLlm: the script has ${answers.length} answers, and this is request ${n + 1}`)
+                  : Effect.succeed(answer)
+              }
+            )
           : typeof answers === "function"
-          ? Effect.suspend(() => {
-            const answer = answers(request)
-            return Effect.isEffect(answer) && !isLlmError(answer) ? answer : Effect.succeed(answer)
-          })
-          : Effect.succeed(answers),
-        (answer) => typeof answer === "string" ? { text: answer } : isLlmError(answer) ? { text: [], error: answer } : answer
+            ? Effect.suspend(() => {
+                const answer = answers(request)
+                return Effect.isEffect(answer) && !isLlmError(answer) ? answer : Effect.succeed(answer)
+              })
+            : Effect.succeed(answers),
+        (answer) =>
+          typeof answer === "string" ? { text: answer } : isLlmError(answer) ? { text: [], error: answer } : answer
       )
 
-    const prepared = (operation: "complete" | "stream", request: ChatRequest.ChatRequest): Effect.Effect<Reply, LlmError> => {
+    const prepared = (
+      operation: "complete" | "stream",
+      request: ChatRequest.ChatRequest
+    ): Effect.Effect<Reply, LlmError> => {
       const problem = ChatRequest.validate(request)
       return Option.isSome(problem)
         ? Effect.fail(new InvalidRequest({ provider, model: request.model ?? model, attempts: 0, ...problem.value }))
@@ -122,14 +129,17 @@ export const make = (answers: Answers, options: Options = {}): Effect.Effect<Moc
           Effect.zipRight(
             Effect.sleep(reply.delay ?? Duration.zero),
             reply.error === undefined ? Effect.succeed(completionOf(reply, request, model)) : Effect.fail(reply.error)
-          )),
+          )
+        ),
       stream: (request) =>
         Stream.unwrap(Effect.map(prepared("stream", request), (reply) => streamOf(reply, request, model))),
       embed: (request) =>
         Effect.suspend(() => {
           const problem = Embeddings.validateRequest(request)
           return Option.isSome(problem)
-            ? Effect.fail(new InvalidRequest({ provider, model: request.model ?? model, attempts: 0, ...problem.value }))
+            ? Effect.fail(
+                new InvalidRequest({ provider, model: request.model ?? model, attempts: 0, ...problem.value })
+              )
             : Effect.as(note({ operation: "embed", request }), embeddingsOf(request, model))
         })
     }
@@ -139,8 +149,7 @@ export const make = (answers: Answers, options: Options = {}): Effect.Effect<Moc
 /** `LlmClient` that answers as told, and `MockLlm` to ask for the calls that were made. */
 export const layer = (answers: Answers, options?: Options): Layer.Layer<LlmClient | MockLlm> =>
   Layer.effectContext(
-    Effect.map(make(answers, options), (mock) =>
-      Context.make(LlmClient, mock.client).pipe(Context.add(MockLlm, mock)))
+    Effect.map(make(answers, options), (mock) => Context.make(LlmClient, mock.client).pipe(Context.add(MockLlm, mock)))
   )
 
 /** All requests so far, oldest first. */
@@ -154,7 +163,7 @@ const isScript = (answers: Answers): answers is ReadonlyArray<Answer> => Array.i
 
 /** Words with the white space before them, as models' tokens are. */
 const pieces = (text: string | ReadonlyArray<string> | undefined): ReadonlyArray<string> =>
-  text === undefined ? [] : typeof text === "string" ? text.match(/\s*\S+|\s+/g) ?? [] : text
+  text === undefined ? [] : typeof text === "string" ? (text.match(/\s*\S+|\s+/g) ?? []) : text
 
 const textOf = (reply: Reply): string => pieces(reply.text).join("")
 
@@ -164,7 +173,8 @@ const usageOf = (reply: Reply, request: ChatRequest.ChatRequest): Usage => {
   if (reply.usage !== undefined) return reply.usage
   const inputTokens = tokensOf(request.prompt.map(Prompt.textOf).join(""))
   const reasoningTokens = tokensOf(reply.reasoning ?? "")
-  const outputTokens = tokensOf(textOf(reply) + (reply.toolCalls ?? []).map((call) => call.name + call.arguments).join("")) +
+  const outputTokens =
+    tokensOf(textOf(reply) + (reply.toolCalls ?? []).map((call) => call.name + call.arguments).join("")) +
     reasoningTokens
   return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, reasoningTokens }
 }
@@ -177,7 +187,10 @@ const completionOf = (reply: Reply, request: ChatRequest.ChatRequest, model: str
   if (reply.reasoning !== undefined) parts.push({ _tag: "Reasoning", text: reply.reasoning })
   if (textOf(reply) !== "") parts.push(Prompt.text(textOf(reply)))
   const toolCalls = toolCallsOf(reply)
-  const stopped = toolCalls.length > 0 ? { unified: "tool-calls", raw: "tool_calls" } as const : { unified: "stop", raw: "stop" } as const
+  const stopped =
+    toolCalls.length > 0
+      ? ({ unified: "tool-calls", raw: "tool_calls" } as const)
+      : ({ unified: "stop", raw: "stop" } as const)
   return Completion.make({
     parts: [...parts, ...toolCalls],
     finishReason: reply.finishReason ?? stopped,
@@ -191,7 +204,11 @@ const completionOf = (reply: Reply, request: ChatRequest.ChatRequest, model: str
   })
 }
 
-const streamOf = (reply: Reply, request: ChatRequest.ChatRequest, model: string): Stream.Stream<StreamPart, LlmError> => {
+const streamOf = (
+  reply: Reply,
+  request: ChatRequest.ChatRequest,
+  model: string
+): Stream.Stream<StreamPart, LlmError> => {
   const whole = completionOf(reply, request, model)
   const out: Array<StreamPart> = []
   if (reply.reasoning !== undefined) out.push({ _tag: "ReasoningDelta", text: reply.reasoning })
@@ -204,19 +221,21 @@ const streamOf = (reply: Reply, request: ChatRequest.ChatRequest, model: string)
   given.note(Chunk.unsafeFromArray(out))
   const { cached, attempts, finishReason, id, latency, model: answered, usage, warnings } = whole
   const ends = whole.toolCalls.map((call): StreamPart => ({ ...call, _tag: "ToolCallEnd" }))
-  const rest: Stream.Stream<StreamPart, LlmError> = reply.error === undefined
-    ? Stream.fromIterable<StreamPart>([
-      ...ends,
-      { _tag: "Finish", finishReason, usage, model: answered, id, warnings, cached, attempts, latency }
-    ])
-    : Stream.fail(given.failure(reply.error))
-  const pause = (index: number): Effect.Effect<void> => Effect.sleep((index === 0 ? reply.delay : reply.partDelay) ?? Duration.zero)
+  const rest: Stream.Stream<StreamPart, LlmError> =
+    reply.error === undefined
+      ? Stream.fromIterable<StreamPart>([
+          ...ends,
+          { _tag: "Finish", finishReason, usage, model: answered, id, warnings, cached, attempts, latency }
+        ])
+      : Stream.fail(given.failure(reply.error))
+  const pause = (index: number): Effect.Effect<void> =>
+    Effect.sleep((index === 0 ? reply.delay : reply.partDelay) ?? Duration.zero)
   const isDelayed = reply.delay !== undefined || reply.partDelay !== undefined
   const parts = isDelayed
     ? Stream.fromIterable(out).pipe(
-      Stream.zipWithIndex,
-      Stream.mapEffect(([part, index]) => Effect.as(pause(index), part))
-    )
+        Stream.zipWithIndex,
+        Stream.mapEffect(([part, index]) => Effect.as(pause(index), part))
+      )
     : Stream.fromChunk(Chunk.unsafeFromArray(out))
   return Stream.concat(out.length === 0 && isDelayed ? Stream.drain(Stream.fromEffect(pause(0))) : parts, rest)
 }
@@ -224,7 +243,9 @@ const streamOf = (reply: Reply, request: ChatRequest.ChatRequest, model: string)
 /** A unit vector that depends on the text alone. */
 const embeddingsOf = (request: Embeddings.EmbedRequest, model: string): Embeddings.Embeddings => {
   const vectors = request.input.map((text) => {
-    const numbers = Array.from({ length: request.dimensions ?? 8 }, (_, index) => Math.sin(Hash.string(`${index}:${text}`)))
+    const numbers = Array.from({ length: request.dimensions ?? 8 }, (_, index) =>
+      Math.sin(Hash.string(`${index}:${text}`))
+    )
     const length = Math.hypot(...numbers)
     return numbers.map((number) => number / length)
   })

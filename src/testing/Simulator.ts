@@ -57,7 +57,7 @@ export interface Service {
 export const layer = (options: Options = {}): Layer.Layer<Simulator, ListenFailed> =>
   Layer.scoped(
     Simulator,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const core = Core.make(options)
       // Loaded here, so that importing effect-llm/testing works where there is no Node.
       const { listen } = yield* Effect.promise(() => import("./simulator/ServerNode.js"))

@@ -5,15 +5,17 @@
 import * as Either from "effect/Either"
 import type * as ChatRequest from "../ChatRequest.js"
 import type * as Completion from "../Completion.js"
-import { excerpt, InvalidRequest, type LlmError, MalformedResponse, UnsupportedFeature } from "../LlmError.js"
+import { excerpt, type LlmError, MalformedResponse } from "../LlmError.js"
 import * as Prompt from "../Prompt.js"
 import type { StreamPart } from "../StreamPart.js"
+import { adapt, type Quirks } from "./ChatQuirks.js"
 import * as ErrorBody from "./ErrorBody.js"
 import * as ErrorClassification from "./ErrorClassification.js"
 import * as FinishReasons from "./FinishReasons.js"
 import * as Json from "./Json.js"
 import * as OpenAiEmbeddings from "./OpenAiEmbeddings.js"
 import * as OpenAiUsage from "./OpenAiUsage.js"
+import { encoding, invalid, refuse } from "./Refusal.js"
 import { refused, type StreamAssembly } from "./StreamAssembly.js"
 import { ToolCallAssembly } from "./ToolCallAssembly.js"
 import type { Answer, Encoded, Origin, Received, Wire } from "./Wire.js"
@@ -22,35 +24,13 @@ import type { Answer, Encoded, Origin, Received, Wire } from "./Wire.js"
 // Quirks
 // -----------------------------------------------------------------------------
 
-export interface Quirks {
-  /** What the limit of generated tokens is called. */
-  readonly maxTokensField: (model: string) => "max_tokens" | "max_completion_tokens"
-  /** Models that refuse sampling settings, and that alone take a reasoning effort. `undefined`: nothing is dropped. */
-  readonly isReasoningModel: ((model: string) => boolean) | undefined
-  /** Whether `stream_options.include_usage` must be asked for to get the usage of a stream. */
-  readonly asksForUsage: boolean
-  /** The most texts of one embedding request. */
-  readonly maxEmbeddingInputs: number
-}
+export type { Quirks } from "./ChatQuirks.js"
 
 // -----------------------------------------------------------------------------
 // Request
 // -----------------------------------------------------------------------------
 
 type Body = Record<string, unknown>
-
-/** Thrown within `encodeChat` only, where it ends the walk over the prompt and becomes the Left. */
-class Refusal {
-  constructor(readonly error: LlmError) {}
-}
-
-const refuse = (origin: Origin, feature: string, message: string): never => {
-  throw new Refusal(new UnsupportedFeature({ ...origin, attempts: 0, feature, message }))
-}
-
-const invalid = (origin: Origin, param: string, message: string): never => {
-  throw new Refusal(new InvalidRequest({ ...origin, attempts: 0, param, message }))
-}
 
 const encodeImage = (part: Prompt.ImagePart, origin: Origin): Body => {
   const { source, mediaType, detail } = part
@@ -73,7 +53,8 @@ const encodeFile = (part: Prompt.FilePart, origin: Origin): Body => {
   if (source._tag === "Url") return refuse(origin, "file-url", "files are sent as bytes to this provider, not by URL")
   const format = audioFormats.get(mediaType)
   if (format !== undefined) return { type: "input_audio", input_audio: { data: source.base64, format } }
-  if (mediaType.startsWith("audio/")) return refuse(origin, "audio", `audio of type ${mediaType} is not taken: send wav or mp3`)
+  if (mediaType.startsWith("audio/"))
+    return refuse(origin, "audio", `audio of type ${mediaType} is not taken: send wav or mp3`)
   return { type: "file", file: { filename: name ?? "file", file_data: `data:${mediaType};base64,${source.base64}` } }
 }
 
@@ -98,7 +79,7 @@ const encodeText = (message: Prompt.Message, origin: Origin): string => {
   return Prompt.textOf(message)
 }
 
-const encodeAssistant = (message: Prompt.Message, origin: Origin): Body => {
+const encodeAssistant = (message: Prompt.Message, origin: Origin, quirks: Quirks): Body => {
   const calls: Array<Body> = []
   for (const part of message.content) {
     if (part._tag === "ToolCall") {
@@ -108,18 +89,25 @@ const encodeAssistant = (message: Prompt.Message, origin: Origin): Body => {
     }
   }
   const content = Prompt.textOf(message)
+  const reasoning = quirks.reasoningField === undefined ? {} : encodeReasoning(message, quirks.reasoningField)
   return calls.length === 0
-    ? { role: "assistant", content }
-    : { role: "assistant", content: content === "" ? null : content, tool_calls: calls }
+    ? { role: "assistant", content, ...reasoning }
+    : { role: "assistant", content: content === "" ? null : content, ...reasoning, tool_calls: calls }
+}
+
+const encodeReasoning = (message: Prompt.Message, field: string): Body => {
+  const thoughts = message.content.flatMap((part) => (part._tag === "Reasoning" ? [part.text] : []))
+  return thoughts.length === 0 ? {} : { [field]: thoughts.join("") }
 }
 
 const encodeUser = (message: Prompt.Message, origin: Origin): Body => {
   const [first, ...rest] = message.content
   return {
     role: "user",
-    content: first?._tag === "Text" && rest.length === 0
-      ? first.text
-      : message.content.map((part) => encodeUserPart(part, origin))
+    content:
+      first?._tag === "Text" && rest.length === 0
+        ? first.text
+        : message.content.map((part) => encodeUserPart(part, origin))
   }
 }
 
@@ -130,32 +118,39 @@ const encodeToolResults = (message: Prompt.Message, origin: Origin): ReadonlyArr
       : refuse(origin, `prompt.${part._tag}`, `a tool message holds tool results, not ${part._tag}`)
   )
 
-const encodeMessage = (message: Prompt.Message, origin: Origin): ReadonlyArray<Body> => {
-  const named = (body: Body): ReadonlyArray<Body> => [message.name === undefined ? body : { ...body, name: message.name }]
+const encodeMessage = (message: Prompt.Message, origin: Origin, quirks: Quirks): ReadonlyArray<Body> => {
+  const named = (body: Body): ReadonlyArray<Body> => [
+    message.name === undefined ? body : { ...body, name: message.name }
+  ]
   switch (message.role) {
     case "system":
       return named({ role: "system", content: encodeText(message, origin) })
     case "user":
       return named(encodeUser(message, origin))
     case "assistant":
-      return named(encodeAssistant(message, origin))
+      return named(encodeAssistant(message, origin, quirks))
     case "tool":
       return encodeToolResults(message, origin)
   }
 }
 
 const encodeTools = (request: ChatRequest.ChatRequest): Body => ({
-  ...(request.tools === undefined || request.tools.length === 0 ? {} : {
-    tools: request.tools.map(({ name, description, parameters, strict }) => ({
-      type: "function",
-      function: { name, description, parameters, strict }
-    }))
-  }),
-  ...(request.toolChoice === undefined ? {} : {
-    tool_choice: typeof request.toolChoice === "string"
-      ? request.toolChoice
-      : { type: "function", function: { name: request.toolChoice.tool } }
-  })
+  ...(request.tools === undefined || request.tools.length === 0
+    ? {}
+    : {
+        tools: request.tools.map(({ name, description, parameters, strict }) => ({
+          type: "function",
+          function: { name, description, parameters, strict }
+        }))
+      }),
+  ...(request.toolChoice === undefined
+    ? {}
+    : {
+        tool_choice:
+          typeof request.toolChoice === "string"
+            ? request.toolChoice
+            : { type: "function", function: { name: request.toolChoice.tool } }
+      })
 })
 
 const encodeResponseFormat = (format: ChatRequest.ResponseFormat | undefined): unknown => {
@@ -172,50 +167,26 @@ const encodeResponseFormat = (format: ChatRequest.ResponseFormat | undefined): u
   }
 }
 
-/** The settings that reasoning models refuse unless they have their default. */
-const samplingDefaults = { temperature: 1, topP: 1, frequencyPenalty: 0, presencePenalty: 0 } as const
-
-/** The request without what the model would refuse, and a warning for each thing left out. */
-const adapt = (
-  request: ChatRequest.ChatRequest,
-  model: string,
-  quirks: Quirks
-): readonly [ChatRequest.ChatRequest, ReadonlyArray<Completion.Warning>] => {
-  if (quirks.isReasoningModel === undefined) return [request, []]
-  const dropped: Array<keyof ChatRequest.Settings> = []
-  if (quirks.isReasoningModel(model)) {
-    if (request.temperature !== undefined && request.temperature !== samplingDefaults.temperature) dropped.push("temperature")
-    if (request.topP !== undefined && request.topP !== samplingDefaults.topP) dropped.push("topP")
-    if (request.frequencyPenalty !== undefined && request.frequencyPenalty !== 0) dropped.push("frequencyPenalty")
-    if (request.presencePenalty !== undefined && request.presencePenalty !== 0) dropped.push("presencePenalty")
-  } else if (request.reasoningEffort !== undefined) {
-    dropped.push("reasoningEffort")
-  }
-  if (dropped.length === 0) return [request, []]
-  return [
-    { ...request, ...Object.fromEntries(dropped.map((setting) => [setting, undefined])) },
-    dropped.map((setting) => ({ setting, message: `${model} does not take ${setting}: it was not sent` }))
-  ]
-}
-
 const hasReasoning = (prompt: Prompt.Prompt): boolean =>
   prompt.some((message) => message.content.some((part) => part._tag === "Reasoning"))
 
-const encodeBody = (
-  original: ChatRequest.ChatRequest,
-  origin: Origin,
-  streamed: boolean,
-  quirks: Quirks
-): Encoded => {
+const encodeBody = (original: ChatRequest.ChatRequest, origin: Origin, streamed: boolean, quirks: Quirks): Encoded => {
   const [request, dropped] = adapt(original, origin.model, quirks)
+  if (request.responseFormat?._tag === "JsonSchema" && quirks.takesJsonSchema === false) {
+    return refuse(
+      origin,
+      "json-schema",
+      "this provider binds answers to no schema: ask for Json and say the schema in the prompt"
+    )
+  }
   const body: Body = {
     model: origin.model,
-    messages: request.prompt.flatMap((message) => encodeMessage(message, origin)),
+    messages: request.prompt.flatMap((message) => encodeMessage(message, origin, quirks)),
     temperature: request.temperature,
     top_p: request.topP,
     [quirks.maxTokensField(origin.model)]: request.maxTokens,
     stop: request.stop === undefined || request.stop.length === 0 ? undefined : request.stop,
-    seed: request.seed,
+    [quirks.seedField ?? "seed"]: request.seed,
     frequency_penalty: request.frequencyPenalty,
     presence_penalty: request.presencePenalty,
     reasoning_effort: request.reasoningEffort,
@@ -225,31 +196,24 @@ const encodeBody = (
     ...request.providerOptions,
     stream: streamed ? true : undefined
   }
-  const warnings = hasReasoning(request.prompt)
-    ? [...dropped, { setting: "prompt", message: "reasoning of earlier answers is not sent back to this provider" }]
-    : dropped
+  const warnings =
+    quirks.reasoningField === undefined && hasReasoning(request.prompt)
+      ? [...dropped, { setting: "prompt", message: "reasoning of earlier answers is not sent back to this provider" }]
+      : dropped
   return { body, warnings }
 }
 
-const encodeChat = (quirks: Quirks): Wire["encodeChat"] => (request, origin, streamed) => {
-  try {
-    return Either.right(encodeBody(request, origin, streamed, quirks))
-  } catch (error) {
-    if (error instanceof Refusal) return Either.left(error.error)
-    throw error
-  }
-}
+const encodeChat =
+  (quirks: Quirks): Wire["encodeChat"] =>
+  (request, origin, streamed) =>
+    encoding(() => encodeBody(request, origin, streamed, quirks))
 
 // -----------------------------------------------------------------------------
 // Answer
 // -----------------------------------------------------------------------------
 
 /** What a message or a delta says: `content` is text or, with Mistral's reasoning models, a list of typed pieces. */
-const readContent = (
-  content: unknown,
-  onText: (text: string) => void,
-  onReasoning: (text: string) => void
-): void => {
+const readContent = (content: unknown, onText: (text: string) => void, onReasoning: (text: string) => void): void => {
   if (typeof content === "string") return onText(content)
   for (const item of Json.array(content)) {
     const piece = Json.record(item)
@@ -265,7 +229,10 @@ const readContent = (
 const reasoningOf = (message: Json.JsonRecord): string =>
   Json.nonEmptyString(message.reasoning_content) ?? Json.string(message.reasoning) ?? ""
 
-const toolCallPieces = (message: Json.JsonRecord, onPiece: (piece: Parameters<ToolCallAssembly["add"]>[0]) => void): void => {
+const toolCallPieces = (
+  message: Json.JsonRecord,
+  onPiece: (piece: Parameters<ToolCallAssembly["add"]>[0]) => void
+): void => {
   for (const item of Json.array(message.tool_calls)) {
     const call = Json.record(item)
     if (call === undefined) continue
@@ -274,28 +241,32 @@ const toolCallPieces = (message: Json.JsonRecord, onPiece: (piece: Parameters<To
   }
 }
 
+/** Of any other type it is no content at all. */
+const isContent = (content: unknown): boolean =>
+  content === undefined || content === null || typeof content === "string" || Array.isArray(content)
+
+const noAnswer = ({ origin, requestId }: Received, json: unknown, message: string): LlmError =>
+  new MalformedResponse({ ...origin, requestId, status: 200, message, body: excerpt(ErrorBody.print(json)) })
+
 const decodeChat: Wire["decodeChat"] = (json, received) => {
   const { origin, requestId } = received
-  if (ErrorClassification.isErrorPayload(json)) return Either.left(ErrorClassification.classifyPayload(origin, json, received))
+  if (ErrorClassification.isErrorPayload(json))
+    return Either.left(ErrorClassification.classifyPayload(origin, json, received))
   const answer = Json.record(json)
   const choice = Json.record(Json.array(answer?.choices)[0])
   const message = Json.record(choice?.message)
   if (answer === undefined || choice === undefined || message === undefined) {
-    return Either.left(
-      new MalformedResponse({
-        ...origin,
-        requestId,
-        status: 200,
-        message: "the answer has no choices[0].message",
-        body: excerpt(ErrorBody.print(json))
-      })
-    )
+    return Either.left(noAnswer(received, json, "the answer has no choices[0].message"))
   }
   const id = Json.string(answer.id) ?? ""
   const usage = OpenAiUsage.read(answer) ?? {}
   let text = ""
   let reasoning = reasoningOf(message)
-  readContent(message.content, (piece) => text += piece, (piece) => reasoning += piece)
+  readContent(
+    message.content,
+    (piece) => (text += piece),
+    (piece) => (reasoning += piece)
+  )
   const refusal = Json.nonEmptyString(message.refusal)
   if (refusal !== undefined && text === "") return Either.left(refused({ ...origin, requestId }, refusal, usage))
   const assembly = new ToolCallAssembly()
@@ -305,14 +276,21 @@ const decodeChat: Wire["decodeChat"] = (json, received) => {
   toolCallPieces(message, (piece) => assembly.add({ ...piece, index: place++ }, id, ignored))
   const calls = assembly.whole()
   if (calls === undefined) {
-    return Either.left(new MalformedResponse({ ...origin, requestId, status: 200, message: "the model called a tool without naming it" }))
+    return Either.left(
+      new MalformedResponse({ ...origin, requestId, status: 200, message: "the model called a tool without naming it" })
+    )
   }
-  const finishReason = FinishReasons.read(Json.string(choice.finish_reason) ?? "", {
+  const reason = Json.string(choice.finish_reason) ?? ""
+  if (text === "" && reasoning === "" && calls.length === 0 && (reason === "" || !isContent(message.content))) {
+    return Either.left(noAnswer(received, json, "the answer has neither content nor a reason to have none"))
+  }
+  const finishReason = FinishReasons.read(reason, {
     provider: origin.provider,
     model: origin.model,
     requestId,
     text,
     usage,
+    categories: ErrorBody.answerCategories(answer),
     hasToolCalls: calls.length > 0
   })
   if ("_tag" in finishReason) return Either.left(finishReason)
@@ -339,7 +317,7 @@ const malformedChunk = (received: Received, data: string): LlmError =>
 
 const readEvent: Wire["readEvent"] = (event, assembly, received) => {
   const data = event.data
-  if (data === "[DONE]") {
+  if (data === "[DONE]" || (data.length < 16 && data.trim() === "[DONE]")) {
     assembly.done = true
     return
   }
@@ -347,7 +325,11 @@ const readEvent: Wire["readEvent"] = (event, assembly, received) => {
   if (data === "" && event.event !== "error") return
   const json = Json.parse(data)
   const chunk = Json.record(json)
-  if (event.event === "error" || (chunk === undefined || "error" in chunk || chunk.choices === undefined) && ErrorClassification.isErrorPayload(json)) {
+  if (
+    event.event === "error" ||
+    ((chunk === undefined || "error" in chunk || chunk.choices === undefined) &&
+      ErrorClassification.isErrorPayload(json))
+  ) {
     assembly.fail(ErrorClassification.classifyPayload(received.origin, json === undefined ? data : json, received))
     return
   }
@@ -363,10 +345,15 @@ const readChunk = (chunk: Json.JsonRecord, assembly: StreamAssembly): void => {
   // Only the first choice: `n` is not offered. Azure's first chunk has none, its last one no delta.
   const choice = Json.record(Json.array(chunk.choices)[0])
   if (choice === undefined) return
+  // Moonshot's place for it.
+  if (choice.usage !== undefined) assembly.usage = OpenAiUsage.read(choice) ?? assembly.usage
   const delta = Json.record(choice.delta)
   if (delta !== undefined) readDelta(delta, assembly)
   const reason = Json.nonEmptyString(choice.finish_reason)
-  if (reason !== undefined) assembly.finishReason = reason
+  if (reason !== undefined) {
+    assembly.finishReason = reason
+    assembly.categories = ErrorBody.answerCategories(chunk)
+  }
 }
 
 const readDelta = (delta: Json.JsonRecord, assembly: StreamAssembly): void => {
@@ -375,7 +362,11 @@ const readDelta = (delta: Json.JsonRecord, assembly: StreamAssembly): void => {
   const content = delta.content
   if (typeof content === "string") assembly.text(content)
   else if (content !== null && content !== undefined) {
-    readContent(content, (text) => assembly.text(text), (text) => assembly.reasoning(text))
+    readContent(
+      content,
+      (text) => assembly.text(text),
+      (text) => assembly.reasoning(text)
+    )
   }
   if (delta.tool_calls !== undefined) toolCallPieces(delta, (piece) => assembly.toolCall(piece))
   assembly.refusal += Json.string(delta.refusal) ?? ""
@@ -390,5 +381,5 @@ export const make = (quirks: Quirks): Wire => ({
   encodeChat: encodeChat(quirks),
   decodeChat,
   readEvent,
-  embeddings: OpenAiEmbeddings.make(quirks.maxEmbeddingInputs)
+  embeddings: quirks.maxEmbeddingInputs === 0 ? undefined : OpenAiEmbeddings.make(quirks.maxEmbeddingInputs)
 })

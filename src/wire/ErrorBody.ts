@@ -58,7 +58,7 @@ const firstData = /^data:(.*)$/m
 /** The JSON value of a body, or of its first event where it is a stream. */
 export const parse = (body: string): unknown => {
   const text = body.trimStart()
-  return Json.parse(/^(?:data|event)?:/.test(text) ? firstData.exec(text)?.[1] ?? "" : text)
+  return Json.parse(/^(?:data|event)?:/.test(text) ? (firstData.exec(text)?.[1] ?? "") : text)
 }
 
 /** The text of a JSON value; a hostile one may be nested too deep to have any. */
@@ -117,8 +117,11 @@ const outerOf = (value: unknown): Json.JsonRecord =>
 
 /** The record that tells of the fault: the body itself, or what stands in it under `error`, `errors` or `response`. */
 const innerOf = (outer: Json.JsonRecord): Json.JsonRecord => {
-  const error = Json.record(outer["error"]) ?? Json.record(Json.record(outer["response"])?.["error"]) ??
-    records(outer["errors"])[0] ?? outer
+  const error =
+    Json.record(outer["error"]) ??
+    Json.record(Json.record(outer["response"])?.["error"]) ??
+    records(outer["errors"])[0] ??
+    outer
   return Json.record(error["error"]) ?? error
 }
 
@@ -142,10 +145,11 @@ const rawOf = (inner: Json.JsonRecord): string | undefined => firstString(Json.r
 
 const messageOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): string | undefined => {
   const places = [inner["message"], inner["msg"], inner["detail"], outer["message"], outer["msg"], outer["detail"]]
-  const message = [...places, outer["error"], outer["errors"]].map((place) => textIn(place))
+  const message = [...places, outer["error"], outer["errors"]]
+    .map((place) => textIn(place))
     .find((text) => text !== undefined)
   const raw = rawOf(inner)
-  return message === undefined || raw === undefined ? message ?? raw : `${message}: ${raw}`
+  return message === undefined || raw === undefined ? (message ?? raw) : `${message}: ${raw}`
 }
 
 /** Azure has called the same thing by two names. */
@@ -156,14 +160,16 @@ const deeper = (inner: Json.JsonRecord): Json.JsonRecord | undefined =>
  * A code may be a number. It counts as a word only where nothing else names the fault: that is Zhipu's manner, and
  * Mistral's and Cloudflare's numbers mean other things.
  */
-const isWord = (outer: Json.JsonRecord, inner: Json.JsonRecord) => (word: string): boolean => {
-  if (word === "error" || word.length > maxLabel) return false
-  if (!/^\d+$/.test(word)) return true
-  if (inner === outer["error"]) return firstString(inner["type"]) === undefined
-  return inner === outer && outer["success"] === false
-}
+const isWord =
+  (outer: Json.JsonRecord, inner: Json.JsonRecord) =>
+  (word: string): boolean => {
+    if (word === "error" || word.length > maxLabel) return false
+    if (!/^\d+$/.test(word)) return true
+    if (inner === outer["error"]) return firstString(inner["type"]) === undefined
+    return inner === outer && outer["success"] === false
+  }
 
-const wordOf = (code: unknown): string | undefined => typeof code === "number" ? String(code) : firstString(code)
+const wordOf = (code: unknown): string | undefined => (typeof code === "number" ? String(code) : firstString(code))
 
 const wordsOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): ReadonlyArray<string> => {
   const words = strings(
@@ -182,7 +188,7 @@ const wordsOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): ReadonlyArray<
 
 const statusOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): number | undefined =>
   [inner["code"], inner["status"], inner["status_code"], outer["code"], outer["status"], outer["status_code"]]
-    .map((value) => typeof value === "string" && /^[45]\d\d$/.test(value) ? Number(value) : value)
+    .map((value) => (typeof value === "string" && /^[45]\d\d$/.test(value) ? Number(value) : value))
     .find(isErrorStatus)
 
 const paramOf = (inner: Json.JsonRecord): string | undefined => {
@@ -191,7 +197,12 @@ const paramOf = (inner: Json.JsonRecord): string | undefined => {
   return firstString(
     inner["param"],
     violation?.["field"],
-    Array.isArray(place) ? place.slice(0, maxEntries).filter((step) => typeof step !== "object").join(".") : undefined
+    Array.isArray(place)
+      ? place
+          .slice(0, maxEntries)
+          .filter((step) => typeof step !== "object")
+          .join(".")
+      : undefined
   )
 }
 
@@ -201,13 +212,30 @@ const paramOf = (inner: Json.JsonRecord): string | undefined => {
 
 /** Azure: `{"hate":{"filtered":true,"severity":"high"},"jailbreak":{"filtered":true,"detected":true}}`. */
 const azureCategories = (results: unknown): ReadonlyArray<ContentCategory> =>
-  Object.entries(Json.record(results) ?? {}).slice(0, maxEntries).flatMap(([name, result]) => {
-    const found = Json.record(result)
-    const filtered = found?.["filtered"] ?? found?.["detected"]
-    if (typeof filtered !== "boolean") return []
-    const severity = Json.nonEmptyString(found?.["severity"])
-    return [severity === undefined ? { name, filtered } : { name, filtered, severity }]
-  })
+  Object.entries(Json.record(results) ?? {})
+    .slice(0, maxEntries)
+    .flatMap(([name, result]) => {
+      const found = Json.record(result)
+      const filtered = found?.["filtered"] ?? found?.["detected"]
+      if (typeof filtered !== "boolean") return []
+      const severity = Json.nonEmptyString(found?.["severity"])
+      return [severity === undefined ? { name, filtered } : { name, filtered, severity }]
+    })
+
+/** Zhipu: who wrote what was found, and how grave it is, 0 being the gravest. */
+const zhipuCategories = (outer: Json.JsonRecord): ReadonlyArray<ContentCategory> =>
+  records(outer["contentFilter"]).flatMap((found) =>
+    strings(found["role"]).map((name) => {
+      const level = Json.number(found["level"])
+      return level === undefined ? { name, filtered: true } : { name, filtered: true, severity: `level ${level}` }
+    })
+  )
+
+/** What filters found in an answer, or in a chunk of one; what they found in its prompt is left out. */
+export const answerCategories = (answer: Json.JsonRecord): ReadonlyArray<ContentCategory> => [
+  ...records(answer["choices"]).flatMap((choice) => azureCategories(choice["content_filter_results"])),
+  ...zhipuCategories(answer)
+]
 
 const categoriesOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): ReadonlyArray<ContentCategory> => {
   const holders = [
@@ -221,16 +249,10 @@ const categoriesOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): ReadonlyA
   const azure = holders.flatMap((holder) =>
     azureCategories(holder?.["content_filter_result"] ?? holder?.["content_filter_results"])
   )
-  // Zhipu: who wrote what was found, and how grave it is, 0 being the gravest.
-  const zhipu = records(outer["contentFilter"]).flatMap((found) =>
-    strings(found["role"]).map((name) => {
-      const level = Json.number(found["level"])
-      return level === undefined ? { name, filtered: true } : { name, filtered: true, severity: `level ${level}` }
-    })
+  const openRouter = strings(...Json.array(Json.record(inner["metadata"])?.["reasons"]).slice(0, maxEntries)).map(
+    (name) => ({ name, filtered: true })
   )
-  const openRouter = strings(...Json.array(Json.record(inner["metadata"])?.["reasons"]).slice(0, maxEntries))
-    .map((name) => ({ name, filtered: true }))
-  return [...azure, ...zhipu, ...openRouter]
+  return [...azure, ...zhipuCategories(outer), ...openRouter]
 }
 
 // -----------------------------------------------------------------------------

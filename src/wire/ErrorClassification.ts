@@ -47,6 +47,9 @@ const secrets = [
 const withoutSecrets = (text: string): string =>
   secrets.reduce((rest, shape) => rest.replace(shape, "<redacted>"), text)
 
+/** A message from anywhere, as an error may show it. */
+export const safeMessage = (text: string): string => withoutSecrets(shorten(text))
+
 const phrases: ReadonlyMap<number, string> = new Map([
   [400, "Bad Request"],
   [401, "Unauthorized"],
@@ -211,7 +214,7 @@ export const classify = (origin: Origin, answer: ErrorAnswer): LlmError.LlmError
     const message = shorten(redirect(status, headers["location"]))
     return finish(origin, answer, { ...found, kind: "InvalidRequest", message })
   }
-  const message = shorten(json === undefined ? messageWithoutJson(status, body) : error.message ?? statusText(status))
+  const message = shorten(json === undefined ? messageWithoutJson(status, body) : (error.message ?? statusText(status)))
   const kind = isSuccess(status) ? "MalformedResponse" : kindOf({ status, words: error.words, message })
   return finish(origin, answer, { ...found, kind, message })
 }

@@ -34,129 +34,159 @@ const dictionary = <A>(
 
 /** Words that decide, whatever the status. The numbers are Zhipu's. */
 const kindOfWord = dictionary<Kind>([
-  ["ContextLengthExceeded", [
-    "context_length_exceeded",
-    "exceed_context_size_error",
-    "context_window_exceeded",
-    "model_context_window_exceeded",
-    "1261"
-  ]],
-  ["ContentFiltered", [
-    "content_filter",
-    "content_policy_violation",
-    "ResponsibleAIPolicyViolation",
-    "moderation_blocked",
-    "data_inspection_failed",
-    "1300",
-    "1301"
-  ]],
-  ["QuotaExhausted", [
-    "insufficient_quota",
-    "insufficient_user_quota",
-    "billing_hard_limit_reached",
-    "billing_not_active",
-    "billing_error",
-    "insufficient_balance",
-    "exceeded_current_quota_error",
-    "Arrearage",
-    "1113",
-    "1309",
-    "1310"
-  ]],
-  ["AuthenticationFailed", [
-    "invalid_api_key",
-    "API_KEY_INVALID",
-    "wrong_api_key",
-    "authentication_error",
-    "invalid_authentication_error",
-    "token_expired",
-    "ACCESS_TOKEN_EXPIRED",
-    "UNAUTHENTICATED",
-    "1000",
-    "1001",
-    "1002",
-    "1003",
-    "1004",
-    "1110",
-    "1111"
-  ]],
-  ["PermissionDenied", [
-    "permission_error",
-    "PERMISSION_DENIED",
-    "access_denied",
-    "unsupported_country_region_territory",
-    "API_KEY_SERVICE_BLOCKED",
-    "SERVICE_DISABLED",
-    "CONSUMER_SUSPENDED",
-    "1112",
-    "1121",
-    "1220"
-  ]],
-  ["ModelNotFound", [
-    "model_not_found",
-    "DeploymentNotFound",
-    "invalid_model",
-    "model_decommissioned",
-    "unknown_model",
-    "1211",
-    "1221",
-    "1222"
-  ]],
+  [
+    "ContextLengthExceeded",
+    [
+      "context_length_exceeded",
+      "exceed_context_size_error",
+      "context_window_exceeded",
+      "model_context_window_exceeded",
+      "1261"
+    ]
+  ],
+  [
+    "ContentFiltered",
+    [
+      "content_filter",
+      "content_policy_violation",
+      "ResponsibleAIPolicyViolation",
+      "moderation_blocked",
+      "data_inspection_failed",
+      "1300",
+      "1301"
+    ]
+  ],
+  [
+    "QuotaExhausted",
+    [
+      "insufficient_quota",
+      "insufficient_user_quota",
+      "billing_hard_limit_reached",
+      "billing_not_active",
+      "billing_error",
+      "insufficient_balance",
+      "exceeded_current_quota_error",
+      "Arrearage",
+      "1113",
+      "1309",
+      "1310"
+    ]
+  ],
+  [
+    "AuthenticationFailed",
+    [
+      "invalid_api_key",
+      "API_KEY_INVALID",
+      "wrong_api_key",
+      "authentication_error",
+      "invalid_authentication_error",
+      "token_expired",
+      "ACCESS_TOKEN_EXPIRED",
+      "UNAUTHENTICATED",
+      "1000",
+      "1001",
+      "1002",
+      "1003",
+      "1004",
+      "1110",
+      "1111"
+    ]
+  ],
+  [
+    "PermissionDenied",
+    [
+      "permission_error",
+      "PERMISSION_DENIED",
+      "access_denied",
+      "unsupported_country_region_territory",
+      "API_KEY_SERVICE_BLOCKED",
+      "SERVICE_DISABLED",
+      "CONSUMER_SUSPENDED",
+      "1112",
+      "1121",
+      "1220"
+    ]
+  ],
+  [
+    "ModelNotFound",
+    [
+      "model_not_found",
+      "DeploymentNotFound",
+      "invalid_model",
+      "model_decommissioned",
+      "unknown_model",
+      "1211",
+      "1221",
+      "1222"
+    ]
+  ],
   ["RequestTooLarge", ["request_too_large"]],
   ["RateLimited", ["1302", "1303", "1304", "1305", "1308"]],
-  ["Overloaded", [
-    "overloaded_error",
-    "server_is_overloaded",
-    "overloaded",
-    "engine_overloaded_error",
-    "slow_down",
-    "service_tier_capacity_exceeded"
-  ]],
+  [
+    "Overloaded",
+    [
+      "overloaded_error",
+      "server_is_overloaded",
+      "overloaded",
+      "engine_overloaded_error",
+      "slow_down",
+      "service_tier_capacity_exceeded"
+    ]
+  ],
   ["ServerFailed", ["500", "1120", "1200", "1230", "1234"]],
   ["InvalidRequest", ["unsupported_parameter", "1210", "1212", "1213", "1214", "1215"]]
 ])
 
 /** Words that say what a status says: they count where there is no status, or a vague one. The sentences are xAI's. */
 const statusOfWord = dictionary<number>([
-  [400, [
-    "invalid_request_error",
-    "INVALID_ARGUMENT",
-    "FAILED_PRECONDITION",
-    "OUT_OF_RANGE",
-    "bad_request",
-    "BadRequestError",
-    "validation",
-    "validation_error",
-    "invalid_prompt",
-    "invalid_value",
-    "Client specified an invalid argument"
-  ]],
+  [
+    400,
+    [
+      "invalid_request_error",
+      "INVALID_ARGUMENT",
+      "FAILED_PRECONDITION",
+      "OUT_OF_RANGE",
+      "bad_request",
+      "BadRequestError",
+      "validation",
+      "validation_error",
+      "invalid_prompt",
+      "invalid_value",
+      "Client specified an invalid argument"
+    ]
+  ],
   [401, ["unauthorized", "The request does not have valid authentication credentials"]],
   [403, ["forbidden", "The caller does not have permission to execute the specified operation"]],
   [404, ["not_found_error", "NOT_FOUND", "ResourceNotFound", "Some requested entity was not found"]],
   [408, ["timeout", "request_timeout"]],
   [409, ["ABORTED", "conflict", "conflict_error"]],
-  [429, [
-    "rate_limit_error",
-    "rate_limit_exceeded",
-    "RateLimitReached",
-    "rate_limit_reached_error",
-    "rate_limited",
-    "too_many_requests",
-    "RESOURCE_EXHAUSTED",
-    "throttling",
-    "ThrottlingException",
-    "Some resource has been exhausted"
-  ]],
+  [
+    429,
+    [
+      "rate_limit_error",
+      "rate_limit_exceeded",
+      "RateLimitReached",
+      "rate_limit_reached_error",
+      "rate_limited",
+      "too_many_requests",
+      "RESOURCE_EXHAUSTED",
+      "throttling",
+      "ThrottlingException",
+      "Some resource has been exhausted"
+    ]
+  ],
   [500, ["api_error", "server_error", "internal_error", "INTERNAL", "internal_server_error", "internal_failure"]],
-  [503, [
-    "UNAVAILABLE",
-    "unavailable_error",
-    "service_unavailable",
-    "service_unavailable_error",
-    "no_capacity",
-    "The service is currently unavailable"
-  ]],
+  [
+    503,
+    [
+      "UNAVAILABLE",
+      "unavailable_error",
+      "service_unavailable",
+      "service_unavailable_error",
+      "no_capacity",
+      "The service is currently unavailable"
+    ]
+  ],
   [504, ["timeout_error", "DEADLINE_EXCEEDED"]]
 ])
 
@@ -261,8 +291,10 @@ const wordings: ReadonlyArray<Wording> = [
 
 /** Where there is no status to go by, every wording counts. */
 const kindOfMessage = (message: string, status: number | undefined): Kind | undefined =>
-  wordings.find((wording) =>
-    (status === undefined || wording.statuses.includes(status)) && wording.wordings.some((words) => words.test(message))
+  wordings.find(
+    (wording) =>
+      (status === undefined || wording.statuses.includes(status)) &&
+      wording.wordings.some((words) => words.test(message))
   )?.kind
 
 // -----------------------------------------------------------------------------
@@ -324,6 +356,9 @@ export interface Evidence {
 /** The kind of error that the evidence stands for. Where nothing tells, it is the server that failed. */
 export const kindOf = (evidence: Evidence): Kind => {
   const status = meantStatus(evidence.status, evidence.words)
-  return firstMeaning(evidence.words, kindOfWord) ?? kindOfMessage(evidence.message, status) ??
+  return (
+    firstMeaning(evidence.words, kindOfWord) ??
+    kindOfMessage(evidence.message, status) ??
     (status === undefined ? "ServerFailed" : kindOfStatus(status))
+  )
 }

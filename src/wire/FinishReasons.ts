@@ -3,7 +3,7 @@
  * given up is no success, however much of it came.
  */
 import type { FinishReason } from "../Completion.js"
-import type { LlmError } from "../LlmError.js"
+import type { ContentCategory, LlmError } from "../LlmError.js"
 import { ContentFiltered, MalformedResponse, ServerFailed } from "../LlmError.js"
 import type { Usage } from "../Usage.js"
 
@@ -41,7 +41,13 @@ const meanings: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["BLOCKLIST", "withheld"],
   ["PROHIBITED_CONTENT", "withheld"],
   ["SPII", "withheld"],
-  ["MALFORMED_FUNCTION_CALL", "malformed"]
+  ["LANGUAGE", "withheld"],
+  ["IMAGE_PROHIBITED_CONTENT", "withheld"],
+  ["IMAGE_RECITATION", "withheld"],
+  ["MALFORMED_FUNCTION_CALL", "malformed"],
+  ["MALFORMED_RESPONSE", "malformed"],
+  ["UNEXPECTED_TOOL_CALL", "malformed"],
+  ["MISSING_THOUGHT_SIGNATURE", "malformed"]
 ])
 
 /** What came before the model stopped. */
@@ -51,12 +57,16 @@ export interface Context {
   readonly requestId: string | undefined
   readonly text: string
   readonly usage: Usage
+  /** What the provider's filters found. */
+  readonly categories?: ReadonlyArray<ContentCategory> | undefined
+  /** What the provider says of an answer that it withholds. */
+  readonly explanation?: string | undefined
   readonly hasToolCalls: boolean
 }
 
 /** The unified reason, or the failure that the word stands for. */
 export const read = (raw: string, context: Context): FinishReason | LlmError => {
-  const { provider, model, requestId, text, usage } = context
+  const { categories = [], explanation, provider, model, requestId, text, usage } = context
   const meaning = meanings.get(raw) ?? "other"
   switch (meaning) {
     case "withheld":
@@ -66,12 +76,23 @@ export const read = (raw: string, context: Context): FinishReason | LlmError => 
         requestId,
         text,
         usage,
-        message: `the provider withheld the answer (finish reason ${raw})`
+        categories,
+        message: `the provider withheld the answer (finish reason ${raw})${explanation === undefined ? "" : `: ${explanation}`}`
       })
     case "server-failed":
-      return new ServerFailed({ provider, model, requestId, message: `the provider gave the answer up (finish reason ${raw})` })
+      return new ServerFailed({
+        provider,
+        model,
+        requestId,
+        message: `the provider gave the answer up (finish reason ${raw})`
+      })
     case "malformed":
-      return new MalformedResponse({ provider, model, requestId, message: `the model's answer was malformed (finish reason ${raw})` })
+      return new MalformedResponse({
+        provider,
+        model,
+        requestId,
+        message: `the model's answer was malformed (finish reason ${raw})`
+      })
     default:
       // Gemini and some of OpenAI's family say "stop" when the model calls tools.
       return { unified: context.hasToolCalls && meaning === "stop" ? "tool-calls" : meaning, raw }

@@ -8,11 +8,11 @@ export interface JsonRecord {
 export const isRecord = (value: unknown): value is JsonRecord =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-export const record = (value: unknown): JsonRecord | undefined => isRecord(value) ? value : undefined
+export const record = (value: unknown): JsonRecord | undefined => (isRecord(value) ? value : undefined)
 
-export const array = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value : []
+export const array = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
 
-export const string = (value: unknown): string | undefined => typeof value === "string" ? value : undefined
+export const string = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
 
 /** Empty strings stand for nothing in many providers' answers. */
 export const nonEmptyString = (value: unknown): string | undefined =>

@@ -33,11 +33,13 @@ const readVector = (value: unknown): ReadonlyArray<number> | undefined => {
 
 const decode = (json: unknown, received: Received): Either.Either<Vectors, LlmError> => {
   const { origin, requestId } = received
-  if (ErrorClassification.isErrorPayload(json)) return Either.left(ErrorClassification.classifyPayload(origin, json, received))
+  if (ErrorClassification.isErrorPayload(json))
+    return Either.left(ErrorClassification.classifyPayload(origin, json, received))
   const answer = Json.record(json)
   const items = Json.array(answer?.data).map(Json.record)
   // Each says which text it belongs to; the order is not promised.
-  const sorted = items.map((item, place) => ({ index: Json.number(item?.index) ?? place, vector: readVector(item?.embedding) }))
+  const sorted = items
+    .map((item, place) => ({ index: Json.number(item?.index) ?? place, vector: readVector(item?.embedding) }))
     .sort((a, b) => a.index - b.index)
   const vectors: Array<ReadonlyArray<number>> = []
   for (const { vector } of sorted) if (vector !== undefined) vectors.push(vector)

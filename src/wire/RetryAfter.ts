@@ -52,8 +52,10 @@ const wholeDuration = new RegExp(`^(?:${amount}\\s?${unit}\\s?){1,5}$`, "i")
 /** "1s", "6m0s", "12ms", "1h2m3.5s", "34.4s", "26 seconds", "1 minute". */
 const durationInWords = (text: string): number | undefined =>
   wholeDuration.test(text)
-    ? Array.from(text.matchAll(part), ([, many, word = ""]) => Number(many) * millisOf(word.toLowerCase()))
-      .reduce((sum, millis) => sum + millis, 0)
+    ? Array.from(text.matchAll(part), ([, many, word = ""]) => Number(many) * millisOf(word.toLowerCase())).reduce(
+        (sum, millis) => sum + millis,
+        0
+      )
     : undefined
 
 /** HTTP dates, in their three forms, and RFC 3339. `Date.parse` alone would also take "Monday 1". */
@@ -128,23 +130,27 @@ const resetsOf = (
 
 /** OpenAI, Azure, Groq: durations as Go prints them. */
 const durationResets = (headers: Headers): number | undefined =>
-  longestReset(resetsOf(
-    headers,
-    "x-ratelimit-",
-    ["requests", "tokens"],
-    (limit) => ({ reset: `reset-${limit}`, remaining: `remaining-${limit}` }),
-    (text) => seconds(text) ?? durationInWords(text.trim())
-  ))
+  longestReset(
+    resetsOf(
+      headers,
+      "x-ratelimit-",
+      ["requests", "tokens"],
+      (limit) => ({ reset: `reset-${limit}`, remaining: `remaining-${limit}` }),
+      (text) => seconds(text) ?? durationInWords(text.trim())
+    )
+  )
 
 /** Anthropic: moments. */
 const momentResets = (headers: Headers, now: number): number | undefined =>
-  longestReset(resetsOf(
-    headers,
-    "anthropic-ratelimit-",
-    ["requests", "tokens", "input-tokens", "output-tokens"],
-    (limit) => ({ reset: `${limit}-reset`, remaining: `${limit}-remaining` }),
-    (text) => until(text, now)
-  ))
+  longestReset(
+    resetsOf(
+      headers,
+      "anthropic-ratelimit-",
+      ["requests", "tokens", "input-tokens", "output-tokens"],
+      (limit) => ({ reset: `${limit}-reset`, remaining: `${limit}-remaining` }),
+      (text) => until(text, now)
+    )
+  )
 
 /**
  * The wait that an answer asks for, or `undefined` where it asks for none.
@@ -162,12 +168,13 @@ export const retryAfter = (
   now: number,
   isRateLimit = true
 ): Duration.Duration | undefined => {
-  const millis = sane(decimal(headers["retry-after-ms"])) ??
+  const millis =
+    sane(decimal(headers["retry-after-ms"])) ??
     sane(seconds(headers["retry-after"]) ?? until(headers["retry-after"], now)) ??
     retryInfo(body) ??
     sane(inMessage(message)) ??
     sane(estimatedTime(body)) ??
-    (isRateLimit ? durationResets(headers) ?? momentResets(headers, now) : undefined)
+    (isRateLimit ? (durationResets(headers) ?? momentResets(headers, now)) : undefined)
   // Decimal seconds are no exact binary numbers: 1.1 s would be 1,100.0000000000002 ms.
   return millis === undefined ? undefined : Duration.millis(Math.round(millis * 1000) / 1000)
 }

@@ -5,7 +5,14 @@
 import * as Chunk from "effect/Chunk"
 import type * as Duration from "effect/Duration"
 import type { FinishReason, Warning } from "../Completion.js"
-import { ContentFiltered, type LlmError, MalformedResponse, type StreamCause, StreamInterrupted } from "../LlmError.js"
+import {
+  type ContentCategory,
+  ContentFiltered,
+  type LlmError,
+  MalformedResponse,
+  type StreamCause,
+  StreamInterrupted
+} from "../LlmError.js"
 import type { StreamPart } from "../StreamPart.js"
 import { Given } from "../StreamPart.js"
 import type { Usage } from "../Usage.js"
@@ -34,6 +41,12 @@ export class StreamAssembly {
   usage: Usage = {}
   /** The provider's own word; its arrival makes the answer whole. */
   finishReason: string | undefined
+  /** The same, from a provider that sends its end marker after it: the marker makes it the finish reason. */
+  announcedReason: string | undefined
+  /** What the provider says of an answer that it withholds. */
+  explanation: string | undefined
+  /** What the provider's filters found in the answer, for the error that a withheld one becomes. */
+  categories: ReadonlyArray<ContentCategory> = []
   /** The model's own words where it declines to answer. */
   refusal = ""
   /** The end marker has come: nothing behind it is read. */
@@ -53,13 +66,20 @@ export class StreamAssembly {
   reasoning(delta: string, signature?: string): void {
     if (delta !== "" || signature !== undefined) {
       this.out.push(
-        signature === undefined ? { _tag: "ReasoningDelta", text: delta } : { _tag: "ReasoningDelta", text: delta, signature }
+        signature === undefined
+          ? { _tag: "ReasoningDelta", text: delta }
+          : { _tag: "ReasoningDelta", text: delta, signature }
       )
     }
   }
 
   toolCall(piece: Piece): void {
     this.calls.add(piece, this.id, this.out)
+  }
+
+  /** Whether a tool call has begun under this index, where other things than calls have indices too. */
+  hasToolCall(index: unknown): boolean {
+    return this.calls.has(index)
   }
 
   /** Ends the stream with this error; the first one counts. */
@@ -95,7 +115,9 @@ export class StreamAssembly {
     }
     const calls = this.calls.whole()
     if (calls === undefined) {
-      return this.seen(new MalformedResponse({ provider, model, requestId, message: "the model called a tool without naming it" }))
+      return this.seen(
+        new MalformedResponse({ provider, model, requestId, message: "the model called a tool without naming it" })
+      )
     }
     const reason = this.reason()
     if ("_tag" in reason) return this.seen(reason)
@@ -122,7 +144,15 @@ export class StreamAssembly {
 
   interrupted(message: string, cause?: StreamCause): StreamInterrupted {
     const { provider, model, requestId } = this.options
-    return new StreamInterrupted({ provider, model, requestId, message, text: this.given.text, usage: this.usage, cause })
+    return new StreamInterrupted({
+      provider,
+      model,
+      requestId,
+      message,
+      text: this.given.text,
+      usage: this.usage,
+      cause
+    })
   }
 
   private reason(): FinishReason | LlmError {
@@ -133,6 +163,8 @@ export class StreamAssembly {
       requestId,
       text: this.given.text,
       usage: this.usage,
+      categories: this.categories,
+      explanation: this.explanation,
       hasToolCalls: !this.calls.isEmpty
     })
   }

@@ -23,7 +23,13 @@ interface Call {
   started: boolean
 }
 
-const filled = (value: unknown): string | undefined => typeof value === "string" && value !== "" ? value : undefined
+/** The id of a call whose provider sent none. */
+const makeId = (answerId: string, place: number): string => `call_${answerId}_${place}`
+
+/** Whether an id may be one that was made here: no provider gave it, and none needs it back. */
+export const isMadeId = (id: string): boolean => /^call_.*_\d+$/s.test(id)
+
+const filled = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined)
 
 /** Most send text; some send the object itself, or null. */
 const argumentsText = (value: unknown): string =>
@@ -36,7 +42,12 @@ const wholeArguments = (text: string): string => {
 }
 
 /** Another id under the same index is another call, and so is another name, or any name where nothing else tells. */
-const isAnother = (open: Call, id: string | undefined, name: string | undefined, index: number | undefined): boolean => {
+const isAnother = (
+  open: Call,
+  id: string | undefined,
+  name: string | undefined,
+  index: number | undefined
+): boolean => {
   if (id !== undefined && id !== open.id && !open.madeId) return true
   if (name === undefined || open.name === "") return false
   return name !== open.name || (id === undefined && index === undefined)
@@ -49,6 +60,11 @@ export class ToolCallAssembly {
 
   get isEmpty(): boolean {
     return this.calls.length === 0
+  }
+
+  /** Whether a call has begun under this index. */
+  has(index: unknown): boolean {
+    return typeof index === "number" && this.byIndex.has(index)
   }
 
   /** Takes one piece; what can be told of its call goes to `out`. `answerId` makes ids where the provider sends none. */
@@ -90,7 +106,7 @@ export class ToolCallAssembly {
     // An id that is taken stays with the first call: some servers give all calls of an answer the same.
     const ownId = sameId === undefined ? id : undefined
     const call: Call = {
-      id: ownId ?? `call_${answerId}_${this.calls.length}`,
+      id: ownId ?? makeId(answerId, this.calls.length),
       madeId: ownId === undefined,
       name: "",
       arguments: "",

@@ -58,6 +58,9 @@ export interface Wire {
   readonly embeddings: Embeddings | undefined
 }
 
+/** A protocol that knows no streams: its answers come whole. */
+export type WholeWire = Omit<Wire, "readEvent">
+
 export interface Embeddings {
   /** The most texts of one request; longer lists are sent in several. */
   readonly maxInputs: number

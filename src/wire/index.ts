@@ -1,4 +1,7 @@
+export * as AzureMlScore from "./AzureMlScore.js"
 export * as ChatCompletions from "./ChatCompletions.js"
 export * as ErrorClassification from "./ErrorClassification.js"
+export * as GenerateContent from "./GenerateContent.js"
+export * as Messages from "./Messages.js"
 export * as RetryAfter from "./RetryAfter.js"
 export * as Wire from "./Wire.js"

@@ -5,6 +5,17 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { announced, missing, printedBy } from "./Output.js"
 
+/** Whoever has one of these set must not pay for the tests: without them the examples call the simulator. */
+const realServices = [
+  "OPENAI_API_KEY",
+  "ANTHROPIC_API_KEY",
+  "GEMINI_API_KEY",
+  "ZHIPUAI_API_KEY",
+  "HF_TOKEN",
+  "AZURE_OPENAI_ENDPOINT",
+  "MY_LLAMA_URL"
+]
+
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const folder = `${root}examples/`
 const read = (file: string): string => readFileSync(folder + file, "utf8")
@@ -19,14 +30,14 @@ const examples = all.filter((file) => file !== "demo.ts")
 const programs = ["complete.ts", ...all.filter((file) => file === "demo.ts")]
 
 const spawned = (file: string): Promise<{ readonly stdout: string; readonly stderr: string }> => {
-  const { OPENAI_API_KEY: _, ...env } = process.env
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !realServices.includes(name)))
   return promisify(execFile)(process.execPath, ["--import", "tsx", `examples/${file}`], { cwd: root, env })
 }
 
 describe("examples", () => {
   beforeEach(() => {
     // Without a key they call a simulated OpenAI on this machine.
-    vi.stubEnv("OPENAI_API_KEY", undefined)
+    for (const name of realServices) vi.stubEnv(name, undefined)
   })
   afterEach(() => {
     vi.unstubAllEnvs()

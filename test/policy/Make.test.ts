@@ -11,26 +11,32 @@ const request = ChatRequest.make("Hello")
 /** Puts a mark around every answer's text. */
 const marked = (mark: string) =>
   Policy.mapCompletion((completion) =>
-    Completion.make({ ...completion, parts: [Prompt.text(`${mark}${completion.text}${mark}`)] }))
+    Completion.make({ ...completion, parts: [Prompt.text(`${mark}${completion.text}${mark}`)] })
+  )
 
 describe("Policy.make", () => {
   it.scoped("makes a policy of a function over clients", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const counted = yield* Ref.make(0)
       const counting = Policy.make((next) =>
         Effect.succeed({
           ...next,
-          complete: (request) => Effect.zipLeft(next.complete(request), Ref.update(counted, (n) => n + 1))
+          complete: (request) =>
+            Effect.zipLeft(
+              next.complete(request),
+              Ref.update(counted, (n) => n + 1)
+            )
         })
       )
       const { client } = yield* behind(counting, "Hi")
       yield* client.complete(request)
       yield* client.complete(request)
       expect(yield* Ref.get(counted)).toBe(2)
-    }))
+    })
+  )
 
   it.scoped("runs the function once per layer, whoever uses the layer", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       let built = 0
       const policy = Policy.make((next) =>
         Effect.sync(() => {
@@ -46,27 +52,33 @@ describe("Policy.make", () => {
       expect(built).toBe(1)
       yield* Layer.build(Llm)
       expect(built).toBe(2)
-    }))
+    })
+  )
 
   it.scoped("wraps twice when it is applied twice", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const policy = marked("*")
       const { client } = yield* behind((layer) => layer.pipe(policy, policy), "Hi")
       expect((yield* client.complete(request)).text).toBe("**Hi**")
-    }))
+    })
+  )
 
   it.scoped("applies policies from inside to outside", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { client } = yield* behind((layer) => layer.pipe(marked("1"), marked("2"), marked("3")), "Hi")
       expect((yield* client.complete(request)).text).toBe("321Hi123")
-    }))
+    })
+  )
 
   it.effect("closes what a policy opened when the layer closes", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const log: Array<string> = []
       const opening = Policy.make((next) =>
         Effect.as(
-          Effect.acquireRelease(Effect.sync(() => log.push("open")), () => Effect.sync(() => log.push("close"))),
+          Effect.acquireRelease(
+            Effect.sync(() => log.push("open")),
+            () => Effect.sync(() => log.push("close"))
+          ),
           next
         )
       )
@@ -77,15 +89,17 @@ describe("Policy.make", () => {
       expect(log).toEqual(["open"])
       yield* Scope.close(scope, Exit.void)
       expect(log).toEqual(["open", "close"])
-    }))
+    })
+  )
 
   it.scoped("fails the layer when it fails", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const mock = yield* make("Hi")
       const error = yield* Effect.flip(built(mock.layer.pipe(Policy.make(() => Effect.fail("no" as const)))))
       expectTypeOf(error).toEqualTypeOf<"no">()
       expect(error).toBe("no")
-    }))
+    })
+  )
 })
 
 describe("types of policies", () => {
@@ -95,19 +109,24 @@ describe("types of policies", () => {
   it("a policy keeps the layer's type readable", () => {
     expectTypeOf(openAi).toEqualTypeOf<Llm>()
     expectTypeOf(openAi.pipe(Policy.retry(RetryPolicy.standard))).toEqualTypeOf<Llm>()
-    expectTypeOf(openAi.pipe(
-      Policy.attemptTimeout("30 seconds"),
-      Policy.concurrency(16),
-      Policy.throttle("10 millis"),
-      Policy.retry(RetryPolicy.standard),
-      Policy.mapRequest((request) => request),
-      Policy.totalTimeout("2 minutes"),
-      Policy.cache({ timeToLive: "1 day" })
-    )).toEqualTypeOf<Llm>()
+    expectTypeOf(
+      openAi.pipe(
+        Policy.attemptTimeout("30 seconds"),
+        Policy.concurrency(16),
+        Policy.throttle("10 millis"),
+        Policy.retry(RetryPolicy.standard),
+        Policy.mapRequest((request) => request),
+        Policy.totalTimeout("2 minutes"),
+        Policy.cache({ timeToLive: "1 day" })
+      )
+    ).toEqualTypeOf<Llm>()
   })
 
   it("a policy that can fail adds its error, and one that cannot adds none", () => {
-    const mock = Layer.effect(LlmClient.LlmClient, Effect.map(MockLlm.make("Hi"), (mock) => mock.client))
+    const mock = Layer.effect(
+      LlmClient.LlmClient,
+      Effect.map(MockLlm.make("Hi"), (mock) => mock.client)
+    )
     expectTypeOf(mock.pipe(Policy.retry(RetryPolicy.standard))).toEqualTypeOf<Layer.Layer<LlmClient.LlmClient>>()
     expectTypeOf(mock.pipe(Policy.concurrency(1))).toEqualTypeOf<
       Layer.Layer<LlmClient.LlmClient, ConfigError.ConfigError>
@@ -117,7 +136,7 @@ describe("types of policies", () => {
   it("what a policy needs, the layer needs, but for its scope", () => {
     class Ledger extends Context.Tag("Ledger")<Ledger, { readonly note: Effect.Effect<void> }>() {}
     const noting = Policy.make((next) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const ledger = yield* Ledger
         yield* Effect.addFinalizer(() => ledger.note)
         return next
@@ -134,7 +153,7 @@ describe("types of policies", () => {
   })
 
   it.scoped("a Schedule's requirement is given by the layer", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       class Tries extends Context.Tag("Tries")<Tries, Ref.Ref<number>>() {}
       const tries = yield* Ref.make(0)
       const counted = Schedule.recurs(2).pipe(
@@ -145,5 +164,6 @@ describe("types of policies", () => {
       const client = yield* built(layer)
       expect(yield* Effect.flip(client.complete(request))).toMatchObject({ attempts: 3 })
       expect(yield* Ref.get(tries)).toBe(3)
-    }))
+    })
+  )
 })

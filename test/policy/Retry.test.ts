@@ -14,25 +14,27 @@ const patient = Schedule.spaced("1 second")
 
 describe("Policy.retry", () => {
   it.scoped("waits as its policy says, and counts the attempts", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { client, mock } = yield* behind(Policy.retry(exact), [failed, failed, failed, "Hi"])
       const answer = yield* inVirtualTime(client.complete(request))
       expect(mock.starts).toEqual([0, 500, 1500, 3500])
       expect(answer).toMatchObject({ text: "Hi", attempts: 4 })
-    }))
+    })
+  )
 
   it.scoped("ends with the last error, which counts the attempts", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { client, mock } = yield* behind(Policy.retry(RetryPolicy.standard), failed)
       const error = yield* Effect.flip(inVirtualTime(client.complete(request)))
       expect(mock.starts).toHaveLength(6)
       expect(error).toMatchObject({ _tag: "ServerFailed", attempts: 6, message: failed.message, requestId: "req_1" })
       expect(error).toBeInstanceOf(LlmError.ServerFailed)
       expect(failed.attempts).toBe(1)
-    }))
+    })
+  )
 
   it.scoped("waits for a Retry-After of 20 s exactly", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { client, mock } = yield* behind(Policy.retry(RetryPolicy.standard), [rateLimited(20_000), "Hi"])
       const fiber = yield* Effect.fork(client.complete(request))
       yield* TestClock.adjust("19999 millis")
@@ -40,49 +42,54 @@ describe("Policy.retry", () => {
       yield* TestClock.adjust("1 millis")
       expect(mock.starts).toEqual([0, 20_000])
       expect(yield* Fiber.join(fiber)).toMatchObject({ text: "Hi", attempts: 2 })
-    }))
+    })
+  )
 
   it.scoped("ends at once with the original error when the server asks for more than the cap", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { client, mock } = yield* behind(Policy.retry(RetryPolicy.standard), rateLimited(61_000))
       const { millis, result } = yield* timed(client.complete(request))
       expect([millis, mock.starts]).toEqual([0, [0]])
       expect(result).toEqual(Either.left(rateLimited(61_000)))
-    }))
+    })
+  )
 
   it.scoped("waits beyond the cap for those who say so", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const policy = RetryPolicy.exponential({ beyondCap: "wait" })
       const { client, mock } = yield* behind(Policy.retry(policy), [rateLimited(3_600_000), "Hi"])
       yield* inVirtualTime(client.complete(request))
       expect(mock.starts).toEqual([0, 3_600_000])
-    }))
+    })
+  )
 
   for (const error of terminalErrors) {
     it.scoped(`makes one attempt when it meets ${error._tag}, whatever the Schedule`, () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         for (const policy of [RetryPolicy.standard, patient, Schedule.recurs(3)]) {
           const { client, mock } = yield* behind(Policy.retry(policy), error)
           expect(yield* Effect.flip(client.complete(request))).toBe(error)
           expect((yield* seen(client.stream(request))).error).toBe(error)
           expect(mock.starts).toHaveLength(2)
         }
-      }))
+      })
+    )
   }
 
   for (const error of retryableErrors) {
     it.scoped(`tries again after ${error._tag}, whole or streamed`, () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { client, mock } = yield* behind(Policy.retry(exact), [error, "Hi", error, "Hi"])
         const whole = yield* inVirtualTime(client.complete(request))
         const streamed = yield* inVirtualTime(StreamPart.collect(client.stream(request)))
         expect([whole.attempts, streamed.attempts]).toEqual([1 + error.attempts, 1 + error.attempts])
         expect(mock.starts).toHaveLength(4)
-      }))
+      })
+    )
   }
 
   it.scoped("repeats embeddings too", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const mock = yield* make("")
       let isBroken = true
       const layer = Layer.succeed(LlmClient.LlmClient, {
@@ -97,94 +104,120 @@ describe("Policy.retry", () => {
       const client = yield* built(layer.pipe(Policy.retry(exact)))
       expect(yield* inVirtualTime(client.embed({ input: ["a"] }))).toMatchObject({ attempts: 2 })
       expect(mock.starts).toEqual([500])
-    }))
+    })
+  )
 
   it.scoped("gives every call a run of the Schedule of its own", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { client } = yield* behind(Policy.retry(exact), failed)
       const first = yield* Effect.fork(timed(client.complete(request)))
       yield* TestClock.adjust("1 second")
       const second = yield* Effect.fork(timed(client.complete(request)))
       yield* TestClock.adjust("1 minute")
       expect([(yield* Fiber.join(first)).millis, (yield* Fiber.join(second)).millis]).toEqual([15_500, 15_500])
-    }))
+    })
+  )
 
   const schedules: ReadonlyArray<readonly [string, RetryPolicy.RetryPolicy, ReadonlyArray<number>]> = [
     ["Schedule.recurs(2)", Schedule.recurs(2), [0, 0, 0]],
-    ["Schedule.spaced, three times", Schedule.spaced("1 second").pipe(Schedule.intersect(Schedule.recurs(3))), [0, 1000, 2000, 3000]],
+    [
+      "Schedule.spaced, three times",
+      Schedule.spaced("1 second").pipe(Schedule.intersect(Schedule.recurs(3))),
+      [0, 1000, 2000, 3000]
+    ],
     ["none", RetryPolicy.none, [0]]
   ]
   for (const [name, policy, starts] of schedules) {
     it.scoped(`takes any Schedule: ${name}`, () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { client, mock } = yield* behind(Policy.retry(policy), failed)
         const error = yield* Effect.flip(inVirtualTime(client.complete(request)))
         expect(mock.starts).toEqual(starts)
         expect(error.attempts).toBe(starts.length)
-      }))
+      })
+    )
   }
 
   it.scoped("adds up the attempts of nested retries", () =>
-    Effect.gen(function*() {
-      const nested: Policy.Policy = (layer) => layer.pipe(Policy.retry(Schedule.recurs(1)), Policy.retry(Schedule.recurs(2)))
+    Effect.gen(function* () {
+      const nested: Policy.Policy = (layer) =>
+        layer.pipe(Policy.retry(Schedule.recurs(1)), Policy.retry(Schedule.recurs(2)))
       const lost = yield* behind(nested, failed)
       expect(yield* Effect.flip(lost.client.complete(request))).toMatchObject({ attempts: 6 })
       expect((yield* seen(lost.client.stream(request))).error).toMatchObject({ attempts: 6 })
       expect(lost.mock.starts).toHaveLength(12)
       const won = yield* behind(nested, [failed, failed, failed, failed, "Hi"])
       expect(yield* won.client.complete(request)).toMatchObject({ attempts: 5 })
-    }))
+    })
+  )
 
   it.scoped("stops when its caller leaves while it waits", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { client, mock } = yield* behind(Policy.retry(exact), failed)
       const fiber = yield* Effect.fork(client.complete(request))
       yield* TestClock.adjust("600 millis")
       yield* Fiber.interrupt(fiber)
       yield* TestClock.adjust("1 hour")
       expect(mock.starts).toEqual([0, 500])
-    }))
+    })
+  )
 })
 
 describe("Policy.retry of streams", () => {
   const broken: MockLlm.Answer = { text: ["One ", "two"], error: retryable.ConnectionFailed }
 
   it.scoped("repeats a stream that failed before its first part", () =>
-    Effect.gen(function*() {
-      const { client, mock } = yield* behind(Policy.retry(exact), [failed, rateLimited(3000), { text: ["One ", "two"] }])
+    Effect.gen(function* () {
+      const { client, mock } = yield* behind(Policy.retry(exact), [
+        failed,
+        rateLimited(3000),
+        { text: ["One ", "two"] }
+      ])
       const { error, parts } = yield* inVirtualTime(seen(client.stream(request)))
       expect(error).toBeUndefined()
       expect(mock.starts).toEqual([0, 500, 3500])
       expect(parts.map((part) => part._tag)).toEqual(["TextDelta", "TextDelta", "Finish"])
       expect(parts.at(-1)).toMatchObject({ attempts: 3 })
-    }))
+    })
+  )
 
   it.scoped("never repeats a stream of which a part has been given out", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { client, mock } = yield* behind(Policy.retry(exact), [failed, broken, "never asked for"])
       const { error, parts } = yield* inVirtualTime(seen(client.stream(request)))
-      expect(parts).toEqual([{ _tag: "TextDelta", text: "One " }, { _tag: "TextDelta", text: "two" }])
-      expect(error).toMatchObject({ _tag: "StreamInterrupted", text: "One two", attempts: 2, cause: { _tag: "ConnectionFailed" } })
+      expect(parts).toEqual([
+        { _tag: "TextDelta", text: "One " },
+        { _tag: "TextDelta", text: "two" }
+      ])
+      expect(error).toMatchObject({
+        _tag: "StreamInterrupted",
+        text: "One two",
+        attempts: 2,
+        cause: { _tag: "ConnectionFailed" }
+      })
       expect(mock.starts).toEqual([0, 500])
-    }))
+    })
+  )
 
   it.scoped("keeps a StreamInterrupted of the provider as it is, but for the attempts", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const error = new LlmError.StreamInterrupted({ provider: "mock", model: "m", message: "cut", text: "One two" })
       const { client } = yield* behind(Policy.retry(exact), [failed, { text: ["One ", "two"], error }])
       expect((yield* inVirtualTime(seen(client.stream(request)))).error).toEqual(LlmError.withAttempts(error, 2))
-    }))
+    })
+  )
 
   it.scoped("keeps a terminal error behind parts as it is", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       for (const error of terminalErrors) {
         const { client } = yield* behind(Policy.retry(exact), { text: ["One "], error })
         expect((yield* seen(client.stream(request))).error).toBe(error)
       }
-    }))
+    })
+  )
 
   it.scoped("counts reasoning and tool calls as parts that were given out", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const answers: ReadonlyArray<MockLlm.Reply> = [
         { reasoning: "Hm", error: failed },
         { toolCalls: [{ id: "1", name: "look_up", arguments: "{}" }], error: failed }
@@ -194,18 +227,23 @@ describe("Policy.retry of streams", () => {
         expect((yield* seen(client.stream(request))).error).toMatchObject({ _tag: "StreamInterrupted", text: "" })
         expect(mock.starts).toHaveLength(1)
       }
-    }))
+    })
+  )
 
   it.scoped("runs a stream anew each time it is run", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { client } = yield* behind(Policy.retry(exact), [failed, "Hi", failed, "Ho"])
       const stream = client.stream(request)
       const answers = yield* inVirtualTime(Effect.all([StreamPart.collect(stream), StreamPart.collect(stream)]))
-      expect(answers.map(({ attempts, text }) => [text, attempts])).toEqual([["Hi", 2], ["Ho", 2]])
-    }))
+      expect(answers.map(({ attempts, text }) => [text, attempts])).toEqual([
+        ["Hi", 2],
+        ["Ho", 2]
+      ])
+    })
+  )
 
   it.scoped("has let go of a failed attempt when it waits for the next", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { client, mock } = yield* behind(Policy.retry(exact), [failed, failed, "Hi"])
       const fiber = yield* Effect.fork(Stream.runDrain(client.stream(request)))
       yield* TestClock.adjust("400 millis")
@@ -215,14 +253,20 @@ describe("Policy.retry of streams", () => {
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(fiber)
       expect(mock.mostInFlight).toBe(1)
-    }))
+    })
+  )
 
   it.scoped("gives out parts as they come", () =>
-    Effect.gen(function*() {
-      const { client } = yield* behind(Policy.retry(exact), [failed, { text: ["a", "b"], delay: "1 second", partDelay: "2 seconds" }])
+    Effect.gen(function* () {
+      const { client } = yield* behind(Policy.retry(exact), [
+        failed,
+        { text: ["a", "b"], delay: "1 second", partDelay: "2 seconds" }
+      ])
       const times: Array<number> = []
-      yield* inVirtualTime(Stream.runForEach(client.stream(request), () =>
-        Effect.map(Clock.currentTimeMillis, (now) => times.push(now))))
+      yield* inVirtualTime(
+        Stream.runForEach(client.stream(request), () => Effect.map(Clock.currentTimeMillis, (now) => times.push(now)))
+      )
       expect(times).toEqual([1500, 3500, 3500])
-    }))
+    })
+  )
 })

@@ -15,7 +15,8 @@ const streaming = (
   stream: Stream.Stream<StreamPart.StreamPart, LlmError.LlmError>
 ) =>
   Effect.flatMap(make(""), ({ client }) =>
-    built(policy(Layer.succeed(LlmClient.LlmClient, { ...client, stream: () => stream }))))
+    built(policy(Layer.succeed(LlmClient.LlmClient, { ...client, stream: () => stream })))
+  )
 
 describe("Policy.attemptTimeout and Policy.totalTimeout", () => {
   const table = [
@@ -24,15 +25,16 @@ describe("Policy.attemptTimeout and Policy.totalTimeout", () => {
   ] as const
   for (const [limit, enough, short] of table) {
     it.scoped(`${limit}: an answer in time goes through`, () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const just: MockLlm.Answer = { text: "late", delay: "9999 millis" }
         const { client } = yield* behind(enough, just)
         expect((yield* inVirtualTime(client.complete(request))).text).toBe("late")
         expect((yield* inVirtualTime(seen(client.stream(request)))).error).toBeUndefined()
-      }))
+      })
+    )
 
     it.scoped(`${limit}: a late one is interrupted at that instant and fails with RequestTimeout`, () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { client, mock } = yield* behind(short, slow)
         const whole = yield* inVirtualTime(timed(client.complete(request)))
         expect(whole.millis).toBe(9999)
@@ -45,20 +47,26 @@ describe("Policy.attemptTimeout and Policy.totalTimeout", () => {
           message: expect.stringContaining("9s 999ms")
         })
         expect([mock.inFlight, mock.left]).toEqual([0, 1])
-      }))
+      })
+    )
 
     it.scoped(`${limit}: a stream that is late with its first part fails with RequestTimeout`, () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { client, mock } = yield* behind(short, slow)
         const { millis, result } = yield* inVirtualTime(timed(seen(client.stream({ ...request, model: "other" }))))
         expect(millis).toBe(9999)
         expect(result).toMatchObject({ right: { parts: [], error: { _tag: "RequestTimeout", limit, model: "other" } } })
         expect([mock.inFlight, mock.left]).toEqual([0, 1])
-      }))
+      })
+    )
 
     it.scoped(`${limit}: a stream that is late with its end fails with StreamInterrupted and keeps the text`, () =>
-      Effect.gen(function*() {
-        const { client, mock } = yield* behind(short, { text: ["a", "b", "c", "d"], delay: "3 seconds", partDelay: "3 seconds" })
+      Effect.gen(function* () {
+        const { client, mock } = yield* behind(short, {
+          text: ["a", "b", "c", "d"],
+          delay: "3 seconds",
+          partDelay: "3 seconds"
+        })
         const { millis, result } = yield* inVirtualTime(timed(seen(client.stream(request))))
         expect(millis).toBe(9999)
         expect(result).toMatchObject({
@@ -68,23 +76,26 @@ describe("Policy.attemptTimeout and Policy.totalTimeout", () => {
           }
         })
         expect([mock.inFlight, mock.left]).toEqual([0, 1])
-      }))
+      })
+    )
 
     it.scoped(`${limit}: embeddings have the limit too`, () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { client } = yield* make("")
         const slow = Layer.succeed(LlmClient.LlmClient, { ...client, embed: () => Effect.never })
         const limited = yield* built(short(slow))
         const { millis, result } = yield* inVirtualTime(timed(limited.embed({ input: ["a"], model: "other" })))
         expect(millis).toBe(9999)
         expect(result).toMatchObject({ left: { _tag: "RequestTimeout", limit, model: "other" } })
-      }))
+      })
+    )
   }
 
   it.scoped("an attempt that takes too long is tried again by a retry around it", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { client, mock } = yield* behind(
-        (layer) => layer.pipe(Policy.attemptTimeout("1 second"), Policy.retry(RetryPolicy.exponential({ jitter: "none" }))),
+        (layer) =>
+          layer.pipe(Policy.attemptTimeout("1 second"), Policy.retry(RetryPolicy.exponential({ jitter: "none" }))),
         [slow, slow, "Hi", slow, "Ho"]
       )
       const whole = yield* inVirtualTime(client.complete(request))
@@ -94,87 +105,118 @@ describe("Policy.attemptTimeout and Policy.totalTimeout", () => {
       expect(error).toBeUndefined()
       expect(parts.at(-1)).toMatchObject({ attempts: 2 })
       expect(mock.left).toBe(3)
-    }))
+    })
+  )
 
   const stacks: ReadonlyArray<readonly [name: string, policy: Policy.Policy<ConfigError.ConfigError>]> = [
     ["one retry", Policy.retry(Schedule.spaced("1 second"))],
-    ["one retry around an attempt's timeout", (layer) =>
-      layer.pipe(Policy.attemptTimeout("1 minute"), Policy.retry(Schedule.spaced("1 second")))],
-    ["one retry with the limits of streams around it", (layer) =>
-      layer.pipe(
-        Policy.retry(Schedule.spaced("1 second")),
-        Policy.firstPartTimeout("1 hour"),
-        Policy.idleTimeout("1 hour"),
-        Policy.attemptTimeout("1 hour")
-      )],
-    ["two retries", (layer) =>
-      layer.pipe(
-        Policy.retry(Schedule.spaced("1 second").pipe(Schedule.intersect(Schedule.recurs(1)))),
-        Policy.retry(Schedule.spaced("1 second"))
-      )]
+    [
+      "one retry around an attempt's timeout",
+      (layer) => layer.pipe(Policy.attemptTimeout("1 minute"), Policy.retry(Schedule.spaced("1 second")))
+    ],
+    [
+      "one retry with the limits of streams around it",
+      (layer) =>
+        layer.pipe(
+          Policy.retry(Schedule.spaced("1 second")),
+          Policy.firstPartTimeout("1 hour"),
+          Policy.idleTimeout("1 hour"),
+          Policy.attemptTimeout("1 hour")
+        )
+    ],
+    [
+      "two retries",
+      (layer) =>
+        layer.pipe(
+          Policy.retry(Schedule.spaced("1 second").pipe(Schedule.intersect(Schedule.recurs(1)))),
+          Policy.retry(Schedule.spaced("1 second"))
+        )
+    ]
   ]
   for (const [name, policy] of stacks) {
     it.scoped(`the total limit says how many attempts were made: ${name}`, () =>
-      Effect.gen(function*() {
-        const { client, mock } = yield* behind((layer) => layer.pipe(policy, Policy.totalTimeout("4500 millis")), retryable.ServerFailed)
+      Effect.gen(function* () {
+        const { client, mock } = yield* behind(
+          (layer) => layer.pipe(policy, Policy.totalTimeout("4500 millis")),
+          retryable.ServerFailed
+        )
         const whole = yield* inVirtualTime(timed(client.complete(request)))
         expect(mock.starts).toEqual([0, 1000, 2000, 3000, 4000])
-        expect(whole).toMatchObject({ millis: 4500, result: { left: { _tag: "RequestTimeout", limit: "total", attempts: 5 } } })
+        expect(whole).toMatchObject({
+          millis: 4500,
+          result: { left: { _tag: "RequestTimeout", limit: "total", attempts: 5 } }
+        })
         const streamed = yield* inVirtualTime(timed(seen(client.stream(request))))
         expect(streamed).toMatchObject({ millis: 4500, result: { right: { error: { limit: "total", attempts: 5 } } } })
-      }))
+      })
+    )
   }
 
   it.scoped("the total of a stream counts from its start, however slow its parts are taken", () =>
-    Effect.gen(function*() {
-      const { client } = yield* behind(Policy.totalTimeout("5 seconds"), { text: ["a", "b", "c"], delay: "1 second", partDelay: "1 second" })
+    Effect.gen(function* () {
+      const { client } = yield* behind(Policy.totalTimeout("5 seconds"), {
+        text: ["a", "b", "c"],
+        delay: "1 second",
+        partDelay: "1 second"
+      })
       const taken = client.stream(request).pipe(Stream.tap(() => Effect.sleep("2 seconds")))
-      expect((yield* inVirtualTime(seen(taken))).error).toMatchObject({ _tag: "StreamInterrupted", cause: { limit: "total" } })
-    }))
+      expect((yield* inVirtualTime(seen(taken))).error).toMatchObject({
+        _tag: "StreamInterrupted",
+        cause: { limit: "total" }
+      })
+    })
+  )
 
   it.scoped("every run of a stream has the whole time", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { client } = yield* behind(Policy.totalTimeout("11 seconds"), slow)
       const stream = client.stream(request)
       expect((yield* inVirtualTime(seen(stream))).error).toBeUndefined()
       expect((yield* inVirtualTime(seen(stream))).error).toBeUndefined()
-    }))
+    })
+  )
 })
 
 describe("Policy.firstPartTimeout", () => {
   const policy = Policy.firstPartTimeout("5 seconds")
 
   it.scoped("ends a stream whose first part is late", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { client, mock } = yield* behind(policy, { text: "late", delay: "5001 millis" })
       const { millis, result } = yield* inVirtualTime(timed(seen(client.stream(request))))
       expect(millis).toBe(5000)
       expect(result).toMatchObject({ right: { error: { _tag: "RequestTimeout", limit: "first-part" } } })
       expect(mock.left).toBe(1)
-    }))
+    })
+  )
 
   it.scoped("says nothing about later parts, whole answers and embeddings", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { client } = yield* behind(policy, { text: ["a", "b"], delay: "4999 millis", partDelay: "1 hour" })
       expect((yield* inVirtualTime(seen(client.stream(request)))).error).toBeUndefined()
       const late = yield* behind(policy, slow)
       expect((yield* inVirtualTime(late.client.complete(request))).text).toBe("late")
-    }))
+    })
+  )
 
   it.scoped("does not take an empty chunk for a part", () =>
-    Effect.gen(function*() {
-      const client = yield* streaming(policy, Stream.repeatEffectChunk(Effect.as(Effect.sleep("1 second"), Chunk.empty())))
+    Effect.gen(function* () {
+      const client = yield* streaming(
+        policy,
+        Stream.repeatEffectChunk(Effect.as(Effect.sleep("1 second"), Chunk.empty()))
+      )
       const { millis, result } = yield* inVirtualTime(timed(seen(client.stream(request))))
       expect(millis).toBe(5000)
       expect(result).toMatchObject({ right: { error: { limit: "first-part" } } })
-    }))
+    })
+  )
 })
 
 describe("Policy.idleTimeout", () => {
   const policy = Policy.idleTimeout("5 seconds")
 
   it.scoped("ends a stream that is silent between two parts, and keeps its text", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { client, mock } = yield* behind(policy, { text: ["a", "b"], delay: "1 second", partDelay: "5001 millis" })
       const { millis, result } = yield* inVirtualTime(timed(seen(client.stream(request))))
       expect(millis).toBe(6000)
@@ -182,39 +224,49 @@ describe("Policy.idleTimeout", () => {
         right: { parts: [delta("a")], error: { _tag: "StreamInterrupted", text: "a", cause: { limit: "idle" } } }
       })
       expect(mock.left).toBe(1)
-    }))
+    })
+  )
 
   it.scoped("lets a stream go on for as long as parts come in time", () =>
-    Effect.gen(function*() {
-      const { client } = yield* behind(policy, { text: Array.from({ length: 20 }, () => "a"), partDelay: "4999 millis" })
+    Effect.gen(function* () {
+      const { client } = yield* behind(policy, {
+        text: Array.from({ length: 20 }, () => "a"),
+        partDelay: "4999 millis"
+      })
       const { millis, result } = yield* inVirtualTime(timed(seen(client.stream(request))))
       expect(millis).toBe(19 * 4999)
       expect(result).toMatchObject({ right: { error: undefined } })
-    }))
+    })
+  )
 
   it.scoped("leaves the first part to firstPartTimeout", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { client } = yield* behind(policy, { text: "late", delay: "1 hour" })
       expect((yield* inVirtualTime(seen(client.stream(request)))).error).toBeUndefined()
-    }))
+    })
+  )
 
   it.scoped("does not count the time that the consumer takes", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { client } = yield* behind(policy, { text: ["a", "b", "c"], delay: "1 second", partDelay: "1 second" })
       const taken = client.stream(request).pipe(Stream.tap(() => Effect.sleep("1 hour")))
       const { error, parts } = yield* inVirtualTime(seen(taken))
       expect(error).toBeUndefined()
       expect(parts).toHaveLength(4)
-    }))
+    })
+  )
 
   it.scoped("is not put off by empty chunks", () =>
-    Effect.gen(function*() {
-      const silence = Stream.repeatEffectChunk(Effect.as(Effect.sleep("1 second"), Chunk.empty<StreamPart.StreamPart>()))
+    Effect.gen(function* () {
+      const silence = Stream.repeatEffectChunk(
+        Effect.as(Effect.sleep("1 second"), Chunk.empty<StreamPart.StreamPart>())
+      )
       const client = yield* streaming(policy, Stream.concat(Stream.make(delta("a")), silence))
       const { millis, result } = yield* inVirtualTime(timed(seen(client.stream(request))))
       expect(millis).toBe(5000)
       expect(result).toMatchObject({ right: { error: { _tag: "StreamInterrupted", text: "a" } } })
-    }))
+    })
+  )
 })
 
 describe("every timeout", () => {
@@ -226,16 +278,17 @@ describe("every timeout", () => {
   }
   for (const [name, policy] of Object.entries(table)) {
     it.scoped(`${name} of no time is a ConfigError that names it`, () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         for (const limit of [0, -1, Number.NaN]) {
           const error = yield* Effect.flip(behind(policy(limit), "Hi"))
           expect(error).toMatchObject({ _tag: "ConfigError", path: [name] })
           expect(String(error)).toContain("must be a duration above 0")
         }
-      }))
+      })
+    )
 
     it.scoped(`${name} keeps an error as it is, and stops when its caller leaves`, () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const failing = yield* behind(policy("1 second"), retryable.ServerFailed)
         expect(yield* Effect.flip(failing.client.complete(request))).toBe(retryable.ServerFailed)
         expect((yield* seen(failing.client.stream(request))).error).toBe(retryable.ServerFailed)
@@ -247,6 +300,7 @@ describe("every timeout", () => {
         yield* TestClock.adjust("1 second")
         yield* Fiber.interruptAll(fibers)
         expect([mock.inFlight, mock.left]).toEqual([0, 2])
-      }))
+      })
+    )
   }
 })

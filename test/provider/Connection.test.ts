@@ -26,10 +26,18 @@ const closedPort = Effect.map(Effect.scoped(serve((_, response) => response.end(
 for (const [name, http] of Object.entries(httpClients)) {
   describe(`over ${name}`, () => {
     it.live("a port on which nobody listens is ConnectionFailed, which names the host and the cause", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const url = yield* closedPort
-        const client = yield* OpenAi.make({ apiKey: Redacted.make(HttpStub.key), model: "gpt-4.1-mini", baseUrl: `${url}/v1/path` })
-        for (const call of [client.complete(request), Stream.runDrain(client.stream(request)), client.embed({ input: ["a"] })]) {
+        const client = yield* OpenAi.make({
+          apiKey: Redacted.make(HttpStub.key),
+          model: "gpt-4.1-mini",
+          baseUrl: `${url}/v1/path`
+        })
+        for (const call of [
+          client.complete(request),
+          Stream.runDrain(client.stream(request)),
+          client.embed({ input: ["a"] })
+        ]) {
           const error = yield* Effect.flip(call)
           expect(error._tag).toBe("ConnectionFailed")
           expect(LlmError.isRetryable(error)).toBe(true)
@@ -38,24 +46,34 @@ for (const [name, http] of Object.entries(httpClients)) {
           expect(error.message).not.toContain("/v1/path")
           expect(error.message).not.toContain(HttpStub.key)
         }
-      }).pipe(Effect.provide(http)))
+      }).pipe(Effect.provide(http))
+    )
 
     it.live("a user and a password in a URL are in no message", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const url = (yield* closedPort).replace("http://", "http://anna:hunter2@")
         const client = yield* HttpProvider.make({ ...origin, wire, url: () => url, headers: {}, secrets: [] })
         const error = yield* Effect.flip(client.complete(request))
         expect(JSON.stringify(error) + String(error) + error.stack).not.toMatch(/anna|hunter2/)
-      }).pipe(Effect.provide(http)))
+      }).pipe(Effect.provide(http))
+    )
 
     it.scopedLive("a socket that closes before the answer is whole is ConnectionFailed", () =>
-      Effect.gen(function*() {
-        const server = yield* serveBytes("HTTP/1.1 200 OK\r\nx-request-id: req-7\r\ncontent-length: 100\r\n\r\n{\"choices\":", (socket) => socket.destroy())
-        const client = yield* OpenAi.make({ apiKey: Redacted.make(HttpStub.key), model: "gpt-4.1-mini", baseUrl: server.url })
+      Effect.gen(function* () {
+        const server = yield* serveBytes(
+          'HTTP/1.1 200 OK\r\nx-request-id: req-7\r\ncontent-length: 100\r\n\r\n{"choices":',
+          (socket) => socket.destroy()
+        )
+        const client = yield* OpenAi.make({
+          apiKey: Redacted.make(HttpStub.key),
+          model: "gpt-4.1-mini",
+          baseUrl: server.url
+        })
         const error = yield* Effect.flip(client.complete(request))
         expect(error).toMatchObject({ _tag: "ConnectionFailed" })
         expect(error.message).toContain(server.url.replace("http://", ""))
-      }).pipe(Effect.provide(http)))
+      }).pipe(Effect.provide(http))
+    )
   })
 }
 
@@ -70,15 +88,30 @@ describe("the words of a connection's failure", () => {
   it.each<[string, unknown, string]>([
     ["an error", new Error("socket hang up"), "socket hang up"],
     ["an error with a code", coded("getaddrinfo failed", "ENOTFOUND"), "getaddrinfo failed (ENOTFOUND)"],
-    ["an error whose message has the code", coded("connect ECONNREFUSED 1.2.3.4:5", "ECONNREFUSED"), "connect ECONNREFUSED 1.2.3.4:5"],
+    [
+      "an error whose message has the code",
+      coded("connect ECONNREFUSED 1.2.3.4:5", "ECONNREFUSED"),
+      "connect ECONNREFUSED 1.2.3.4:5"
+    ],
     ["an error that has a code only", coded("", "ECONNREFUSED"), "ECONNREFUSED"],
-    ["an error behind another", new Error("fetch failed", { cause: coded("self-signed certificate", "DEPTH_ZERO_SELF_SIGNED_CERT") }), "fetch failed: self-signed certificate (DEPTH_ZERO_SELF_SIGNED_CERT)"],
+    [
+      "an error behind another",
+      new Error("fetch failed", { cause: coded("self-signed certificate", "DEPTH_ZERO_SELF_SIGNED_CERT") }),
+      "fetch failed: self-signed certificate (DEPTH_ZERO_SELF_SIGNED_CERT)"
+    ],
     ["a text", "gone", "gone"],
     ["nothing", undefined, "unknown"],
     ["an empty error", new Error(""), "unknown"],
-    ["a URL with a password", new Error("https://anna:hunter2@host.example is no good"), "https://host.example is no good"]
+    [
+      "a URL with a password",
+      new Error("https://anna:hunter2@host.example is no good"),
+      "https://host.example is no good"
+    ]
   ])("are those of %s, behind the host", (_, cause, words) => {
-    expect(failing("Transport", cause)).toMatchObject({ _tag: "ConnectionFailed", message: `no connection to host.example:8443: ${words}` })
+    expect(failing("Transport", cause)).toMatchObject({
+      _tag: "ConnectionFailed",
+      message: `no connection to host.example:8443: ${words}`
+    })
   })
 
   it("end, though the causes do not", () => {
@@ -88,20 +121,37 @@ describe("the words of a connection's failure", () => {
   })
 
   it("say nothing of the URL but its host, whatever the URL looks like", () => {
-    for (const url of ["https://anna:hun@ter2@host.example/v1", "not a URL hunter2", "https://anna:hunter2@[::1]:8080/"]) {
-      const error = new HttpClientError.RequestError({ request: HttpClientRequest.post(url), reason: "Transport", cause: new Error("x") })
+    for (const url of [
+      "https://anna:hun@ter2@host.example/v1",
+      "not a URL hunter2",
+      "https://anna:hunter2@[::1]:8080/"
+    ]) {
+      const error = new HttpClientError.RequestError({
+        request: HttpClientRequest.post(url),
+        reason: "Transport",
+        cause: new Error("x")
+      })
       expect(Connection.notAnswered(origin, error).message).not.toMatch(/anna|hun|ter2/)
     }
   })
 
   it("are InvalidRequest, and no attempt, where the request could not be made", () => {
-    expect(failing("InvalidUrl", new Error("Invalid URL"))).toMatchObject({ _tag: "InvalidRequest", param: "baseUrl", attempts: 0 })
+    expect(failing("InvalidUrl", new Error("Invalid URL"))).toMatchObject({
+      _tag: "InvalidRequest",
+      param: "baseUrl",
+      attempts: 0
+    })
     expect(failing("Encode", new Error("x"))).toMatchObject({ _tag: "InvalidRequest", param: "body", attempts: 0 })
   })
 
   it("keep the provider's id of the request where an answer had begun", () => {
     const response = HttpClientResponse.fromWeb(to, new Response("", { headers: { "x-request-id": "req-7" } }))
-    const error = new HttpClientError.ResponseError({ request: to, response, reason: "Decode", cause: new Error("terminated") })
+    const error = new HttpClientError.ResponseError({
+      request: to,
+      response,
+      reason: "Decode",
+      cause: new Error("terminated")
+    })
     expect(Connection.broken(origin, error)).toMatchObject({
       _tag: "ConnectionFailed",
       requestId: "req-7",
@@ -110,10 +160,16 @@ describe("the words of a connection's failure", () => {
   })
 
   it.effect("of an HttpClient that fails are the call's", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const http = HttpClient.make((request) =>
-        Effect.fail(new HttpClientError.RequestError({ request, reason: "Transport", cause: coded("reset", "ECONNRESET") })))
+        Effect.fail(
+          new HttpClientError.RequestError({ request, reason: "Transport", cause: coded("reset", "ECONNRESET") })
+        )
+      )
       const client = yield* HttpStub.openAi({ http, sent: [] })
-      expect((yield* Effect.flip(client.complete(request))).message).toBe("no connection to api.openai.com: reset (ECONNRESET)")
-    }))
+      expect((yield* Effect.flip(client.complete(request))).message).toBe(
+        "no connection to api.openai.com: reset (ECONNRESET)"
+      )
+    })
+  )
 })

@@ -32,8 +32,10 @@ export const make = (answer: Answer): Stub => {
       sent.push(one)
       const response = answer(one, sent.length)
       return Effect.map(Effect.isEffect(response) ? response : Effect.succeed(response), (web) =>
-        web instanceof Response ? HttpClientResponse.fromWeb(request, web) : web)
-    }))
+        web instanceof Response ? HttpClientResponse.fromWeb(request, web) : web
+      )
+    })
+  )
   return { http, sent }
 }
 
@@ -49,18 +51,21 @@ export const reads = (
   onCancel: () => void = () => {}
 ): ReadableStream<Uint8Array> => {
   let next = 0
-  return new ReadableStream<Uint8Array>({
-    pull: (controller) => {
-      const piece = pieces[next++]
-      if (piece !== undefined) {
-        controller.enqueue(typeof piece === "string" ? new TextEncoder().encode(piece) : piece)
-        return
-      }
-      if (ending === "clean") controller.close()
-      else if (ending === "error") controller.error(new Error("read ECONNRESET"))
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: (controller) => {
+        const piece = pieces[next++]
+        if (piece !== undefined) {
+          controller.enqueue(typeof piece === "string" ? new TextEncoder().encode(piece) : piece)
+          return
+        }
+        if (ending === "clean") controller.close()
+        else if (ending === "error") controller.error(new Error("read ECONNRESET"))
+      },
+      cancel: onCancel
     },
-    cancel: onCancel
-  }, { highWaterMark: 0 })
+    { highWaterMark: 0 }
+  )
 }
 
 /** The same without a ReadableStream and its promises, where thousands of answers are read. */
@@ -71,8 +76,10 @@ export const quickReads = (
 ): HttpClientResponse.HttpClientResponse => {
   const bytes = Stream.fromChunks(...pieces.map((piece) => Chunk.of(piece)))
   const response = HttpClientResponse.fromWeb(request, emptyResponse)
-  const broken = Effect.sync(() =>
-    new HttpClientError.ResponseError({ request, response, reason: "Decode", cause: new Error("read ECONNRESET") }))
+  const broken = Effect.sync(
+    () =>
+      new HttpClientError.ResponseError({ request, response, reason: "Decode", cause: new Error("read ECONNRESET") })
+  )
   return Object.defineProperty(response, "stream", {
     value: ending === "clean" ? bytes : Stream.concat(bytes, Effect.flip(broken))
   })
@@ -83,8 +90,10 @@ const emptyResponse = new Response(null)
 export const json = (value: unknown, init: ResponseInit = {}): Response =>
   new Response(JSON.stringify(value), { ...init, headers: { "content-type": "application/json", ...init.headers } })
 
-export const events = (body: ReadableStream<Uint8Array> | string, headers: Readonly<Record<string, string>> = {}): Response =>
-  new Response(body, { headers: { "content-type": "text/event-stream", ...headers } })
+export const events = (
+  body: ReadableStream<Uint8Array> | string,
+  headers: Readonly<Record<string, string>> = {}
+): Response => new Response(body, { headers: { "content-type": "text/event-stream", ...headers } })
 
 /** Events as a server frames them. */
 export const frames = (...payloads: ReadonlyArray<unknown>): string =>
@@ -121,7 +130,10 @@ export const openAi = (
 /** All parts that came before a stream ended, and the failure that ended it, if one did. */
 export const watch = (
   stream: Stream.Stream<StreamPart.StreamPart, LlmError.LlmError>
-): Effect.Effect<{ readonly parts: ReadonlyArray<StreamPart.StreamPart>; readonly error: LlmError.LlmError | undefined }> =>
+): Effect.Effect<{
+  readonly parts: ReadonlyArray<StreamPart.StreamPart>
+  readonly error: LlmError.LlmError | undefined
+}> =>
   Effect.suspend(() => {
     const parts: Array<StreamPart.StreamPart> = []
     return stream.pipe(
@@ -132,4 +144,4 @@ export const watch = (
   })
 
 export const textOf = (parts: ReadonlyArray<StreamPart.StreamPart>): string =>
-  parts.map((part) => part._tag === "TextDelta" ? part.text : "").join("")
+  parts.map((part) => (part._tag === "TextDelta" ? part.text : "")).join("")

@@ -12,7 +12,8 @@ const sentWith = (
   options?: Partial<OpenAi.Options>
 ): Effect.Effect<ReadonlyArray<HttpStub.Sent>, unknown> => {
   const stub = HttpStub.make(({ url }) =>
-    HttpStub.json(url.endsWith("/embeddings") ? { data: [{ embedding: [1] }] } : HttpStub.answer()))
+    HttpStub.json(url.endsWith("/embeddings") ? { data: [{ embedding: [1] }] } : HttpStub.answer())
+  )
   return Effect.as(Effect.zip(LlmClient.complete("Hi"), LlmClient.embed("a")), stub.sent).pipe(
     Effect.provide(OpenAi.layerConfig(options)),
     Effect.provideService(HttpClient.HttpClient, stub.http),
@@ -35,21 +36,24 @@ const refusalOf = (
   )
 
 /** Everything that an error says, however it is printed. */
-const wordsOf = (error: unknown): string => [String(error), Inspectable.toStringUnknown(error), JSON.stringify(error)].join("\n")
+const wordsOf = (error: unknown): string =>
+  [String(error), Inspectable.toStringUnknown(error), JSON.stringify(error)].join("\n")
 
-const modelOf = (sent: HttpStub.Sent | undefined): unknown => Reflect.get(Object(JSON.parse(sent?.text ?? "{}")), "model")
+const modelOf = (sent: HttpStub.Sent | undefined): unknown =>
+  Reflect.get(Object(JSON.parse(sent?.text ?? "{}")), "model")
 
 describe("OpenAi.layerConfig", () => {
   it.effect("needs a key and a model", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const [chat, embedding] = yield* sentWith(environment)
       expect(chat?.url).toBe("https://api.openai.com/v1/chat/completions")
       expect(chat?.headers["authorization"]).toBe("Bearer sk-env-1234567890")
       expect([modelOf(chat), modelOf(embedding)]).toEqual(["gpt-env", "text-embedding-3-small"])
-    }))
+    })
+  )
 
   it.effect("reads the rest where it is set", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const [chat, embedding] = yield* sentWith({
         ...environment,
         OPENAI_EMBEDDING_MODEL: "embed-env",
@@ -60,26 +64,30 @@ describe("OpenAi.layerConfig", () => {
       expect(chat?.url).toBe("https://env.example/v1/chat/completions")
       expect(chat?.headers).toMatchObject({ "openai-organization": "org-env", "openai-project": "proj-env" })
       expect(modelOf(embedding)).toBe("embed-env")
-    }))
+    })
+  )
 
   it.effect("lets options stand before the configuration", () =>
-    Effect.gen(function*() {
-      const [chat, embedding] = yield* sentWith({
-        ...environment,
-        OPENAI_EMBEDDING_MODEL: "embed-env",
-        OPENAI_BASE_URL: "https://env.example/v1",
-        OPENAI_ORGANIZATION: "org-env",
-        OPENAI_PROJECT: "proj-env"
-      }, {
-        apiKey: Redacted.make("sk-option"),
-        model: "gpt-option",
-        embeddingModel: "embed-option",
-        baseUrl: "http://127.0.0.1:1234/v1",
-        organization: "org-option",
-        project: "proj-option",
-        headers: { "x-team": "blue" },
-        defaults: { seed: 7 }
-      })
+    Effect.gen(function* () {
+      const [chat, embedding] = yield* sentWith(
+        {
+          ...environment,
+          OPENAI_EMBEDDING_MODEL: "embed-env",
+          OPENAI_BASE_URL: "https://env.example/v1",
+          OPENAI_ORGANIZATION: "org-env",
+          OPENAI_PROJECT: "proj-env"
+        },
+        {
+          apiKey: Redacted.make("sk-option"),
+          model: "gpt-option",
+          embeddingModel: "embed-option",
+          baseUrl: "http://127.0.0.1:1234/v1",
+          organization: "org-option",
+          project: "proj-option",
+          headers: { "x-team": "blue" },
+          defaults: { seed: 7 }
+        }
+      )
       expect(chat?.url).toBe("http://127.0.0.1:1234/v1/chat/completions")
       expect(chat?.headers).toMatchObject({
         authorization: "Bearer sk-option",
@@ -89,19 +97,24 @@ describe("OpenAi.layerConfig", () => {
       })
       expect([modelOf(chat), modelOf(embedding)]).toEqual(["gpt-option", "embed-option"])
       expect(JSON.parse(chat?.text ?? "")).toMatchObject({ seed: 7 })
-    }))
+    })
+  )
 
   it.effect("needs no variable when the options have key and model", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const [chat] = yield* sentWith({}, { apiKey: Redacted.make("sk-option"), model: "gpt-option" })
       expect(chat?.headers["authorization"]).toBe("Bearer sk-option")
-    }))
+    })
+  )
 
   it.effect.each(["OPENAI_API_KEY", "OPENAI_MODEL"])("names %s when it is missing", (variable) =>
-    Effect.gen(function*() {
-      const error = yield* refusalOf(Object.fromEntries(Object.entries(environment).filter(([name]) => name !== variable)))
+    Effect.gen(function* () {
+      const error = yield* refusalOf(
+        Object.fromEntries(Object.entries(environment).filter(([name]) => name !== variable))
+      )
       expect(String(error)).toContain(variable)
-    }))
+    })
+  )
 
   const secret = "S3CRET"
 
@@ -134,13 +147,14 @@ describe("OpenAi.layerConfig", () => {
     ["OPENAI_PROJECT", ""],
     ["OPENAI_PROJECT", ` ${secret}`]
   ])("names %s when it is %j, and does not show it", ([variable, value]) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const error = yield* refusalOf({ ...environment, [variable]: value })
       expect(error._op).toBe("InvalidData")
       expect(String(error)).toContain(variable)
       expect(wordsOf(error).toLowerCase()).not.toContain(secret.toLowerCase())
       expect(wordsOf(error)).not.toContain(environment.OPENAI_API_KEY)
-    }))
+    })
+  )
 })
 
 describe("OpenAi.layer", () => {
@@ -156,9 +170,10 @@ describe("OpenAi.layer", () => {
     ["organization", { organization: "" }],
     ["project", { project: "\t" }]
   ])("names the option %s when it is wrong", ([option, wrong]) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const error = yield* Effect.flip(build(OpenAi.layer({ apiKey: key, model: "gpt-4.1-mini", ...wrong })))
       expect(error).toMatchObject({ _op: "InvalidData", path: [option] })
       expect(wordsOf(error)).not.toContain(Redacted.value(key))
-    }))
+    })
+  )
 })

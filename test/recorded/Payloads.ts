@@ -10,7 +10,10 @@ export const body = (name: string): string => read(`${name}.json`)
 
 /** A value inside a JSON value, by keys and places. */
 export const at = (value: unknown, ...path: ReadonlyArray<string | number>): unknown =>
-  path.reduce((inner: unknown, key) => typeof inner === "object" && inner !== null ? Reflect.get(inner, key) : undefined, value)
+  path.reduce(
+    (inner: unknown, key) => (typeof inner === "object" && inner !== null ? Reflect.get(inner, key) : undefined),
+    value
+  )
 
 export interface RecordedStream {
   readonly name: string
@@ -21,18 +24,26 @@ export interface RecordedStream {
 }
 
 const stream = (name: string): RecordedStream => {
-  const payloads = read(`${name}.chunks.txt`).split("\n").filter((line) => line !== "")
+  const payloads = read(`${name}.chunks.txt`)
+    .split("\n")
+    .filter((line) => line !== "")
   const sent = [...payloads, "[DONE]"].map((payload) => `data: ${payload}\n\n`).join("")
   return { name, payloads, bytes: new TextEncoder().encode(sent) }
 }
 
 export const answers = ["openai/text", "deepseek/text", "mistral/text", "groq/text"] as const
 
-export const streams: ReadonlyArray<RecordedStream> =
-  ["openai/text", "azure/model-router", "deepseek/text", "mistral/text"].map(stream)
+export const streams: ReadonlyArray<RecordedStream> = [
+  "openai/text",
+  "azure/model-router",
+  "deepseek/text",
+  "mistral/text"
+].map(stream)
 
 /** What the events of a stream hold: every `delta.content` in a row, the finish reason, the figures of the last usage. */
-export const contentOf = (payloads: ReadonlyArray<string>): {
+export const contentOf = (
+  payloads: ReadonlyArray<string>
+): {
   readonly text: string
   readonly finishReason: string | undefined
   readonly usage: unknown

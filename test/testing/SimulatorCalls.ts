@@ -49,7 +49,10 @@ export const post = (
 
 /** The payloads of all events of a stream. */
 export const payloads = (raw: string): ReadonlyArray<string> =>
-  raw.split("\n\n").filter((event) => event.startsWith("data: ")).map((event) => event.slice("data: ".length))
+  raw
+    .split("\n\n")
+    .filter((event) => event.startsWith("data: "))
+    .map((event) => event.slice("data: ".length))
 
 interface Delta {
   readonly content?: string | null
@@ -77,5 +80,6 @@ export const chunks = (raw: string): ReadonlyArray<ChunkSeen> =>
 
 /** The tokens that a stream gave out. */
 export const tokens = (raw: string): ReadonlyArray<string> =>
-  chunks(raw).flatMap((chunk) => chunk.choices?.map((choice) => choice.delta.content ?? "") ?? [])
+  chunks(raw)
+    .flatMap((chunk) => chunk.choices?.map((choice) => choice.delta.content ?? "") ?? [])
     .filter((token) => token !== "")

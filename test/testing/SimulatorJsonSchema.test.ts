@@ -15,28 +15,40 @@ const Tree = Schema.Struct({
 const schemas: ReadonlyArray<readonly [string, Schema.Schema.AnyNoContext]> = [
   ["literals and booleans", Schema.Struct({ label: Schema.Literal("a", "b", 3, null), urgent: Schema.Boolean })],
   ["optional properties", Schema.Struct({ a: Schema.optional(Schema.String), b: Schema.NullOr(Schema.Number) })],
-  ["bounded numbers", Schema.Struct({
-    stars: Schema.Int.pipe(Schema.between(1, 5)),
-    share: Schema.Number.pipe(Schema.between(0, 1)),
-    above: Schema.Number.pipe(Schema.greaterThan(10)),
-    even: Schema.Number.pipe(Schema.multipleOf(2), Schema.lessThan(100))
-  })],
-  ["bounded texts", Schema.Struct({
-    short: Schema.String.pipe(Schema.maxLength(4)),
-    long: Schema.String.pipe(Schema.minLength(80)),
-    trimmed: Schema.Trimmed,
-    code: Schema.String.pipe(Schema.pattern(/^[A-Z]{3}-\d{4}$/)),
-    id: Schema.UUID
-  })],
-  ["arrays and tuples", Schema.Struct({
-    some: Schema.Array(Schema.Int).pipe(Schema.minItems(2), Schema.maxItems(3)),
-    pair: Schema.Tuple(Schema.String, Schema.Number),
-    filled: Schema.NonEmptyArray(Schema.Boolean)
-  })],
-  ["unions of structs", Schema.Union(
-    Schema.Struct({ _tag: Schema.Literal("Circle"), radius: Schema.Positive }),
-    Schema.Struct({ _tag: Schema.Literal("Square"), side: Schema.NonNegative })
-  )],
+  [
+    "bounded numbers",
+    Schema.Struct({
+      stars: Schema.Int.pipe(Schema.between(1, 5)),
+      share: Schema.Number.pipe(Schema.between(0, 1)),
+      above: Schema.Number.pipe(Schema.greaterThan(10)),
+      even: Schema.Number.pipe(Schema.multipleOf(2), Schema.lessThan(100))
+    })
+  ],
+  [
+    "bounded texts",
+    Schema.Struct({
+      short: Schema.String.pipe(Schema.maxLength(4)),
+      long: Schema.String.pipe(Schema.minLength(80)),
+      trimmed: Schema.Trimmed,
+      code: Schema.String.pipe(Schema.pattern(/^[A-Z]{3}-\d{4}$/)),
+      id: Schema.UUID
+    })
+  ],
+  [
+    "arrays and tuples",
+    Schema.Struct({
+      some: Schema.Array(Schema.Int).pipe(Schema.minItems(2), Schema.maxItems(3)),
+      pair: Schema.Tuple(Schema.String, Schema.Number),
+      filled: Schema.NonEmptyArray(Schema.Boolean)
+    })
+  ],
+  [
+    "unions of structs",
+    Schema.Union(
+      Schema.Struct({ _tag: Schema.Literal("Circle"), radius: Schema.Positive }),
+      Schema.Struct({ _tag: Schema.Literal("Square"), side: Schema.NonNegative })
+    )
+  ],
   ["records", Schema.Struct({ scores: Schema.Record({ key: Schema.String, value: Schema.Int }) })],
   ["recursive references", Tree]
 ]
@@ -61,8 +73,9 @@ describe("JsonSchemaValue", () => {
   it("ends on schemas that refer to themselves without end, and on what is no schema", () => {
     const endless = { type: "object", properties: { next: { $ref: "#" } }, required: ["next"] }
     expect(JsonSchemaValue.generate(endless, Seed.choices(1))).toHaveProperty("next.next.next")
-    expect(typeof JsonSchemaValue.generate({ $ref: "#/$defs/x", $defs: { x: { $ref: "#/$defs/x" } } }, Seed.choices(1)))
-      .toBe("string")
+    expect(
+      typeof JsonSchemaValue.generate({ $ref: "#/$defs/x", $defs: { x: { $ref: "#/$defs/x" } } }, Seed.choices(1))
+    ).toBe("string")
     expect(typeof JsonSchemaValue.generate(true, Seed.choices(1))).toBe("string")
   })
 })

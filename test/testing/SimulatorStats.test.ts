@@ -8,8 +8,7 @@ import { chat, post } from "./SimulatorCalls.js"
 // 6 tokens: One two three four five .
 const answer = "One two three four five."
 const provide = Effect.provide(Simulator.layer({ answer: () => answer }))
-const call = (body: unknown) =>
-  Effect.flatMap(Simulator.Simulator, ({ url }) => post(`${url}/chat/completions`, body))
+const call = (body: unknown) => Effect.flatMap(Simulator.Simulator, ({ url }) => post(`${url}/chat/completions`, body))
 const promptTokens = 4 + 3 + 5
 const prompt = "one two three four five"
 
@@ -22,14 +21,26 @@ describe("Simulator, what it bills", () => {
     ["a reset before headers not at all", Fault.resetBeforeHeaders, chat(prompt), 0, 0],
     ["a page of HTML not at all", Fault.htmlPage, chat(prompt), 0, 0],
     ["a cut stream up to the cut", Fault.cut({ afterTokens: 2, ending: "abrupt" }), streamed, promptTokens, 2],
-    ["a stream cut before its first token for its prompt", Fault.cut({ afterTokens: 0, ending: "clean" }), streamed, promptTokens, 0],
+    [
+      "a stream cut before its first token for its prompt",
+      Fault.cut({ afterTokens: 0, ending: "clean" }),
+      streamed,
+      promptTokens,
+      0
+    ],
     ["an error in a stream up to the error", Fault.errorEvent({ afterTokens: 4 }), streamed, promptTokens, 4],
-    ["a cut answer that is not streamed in full", Fault.cut({ afterTokens: 2, ending: "abrupt" }), chat(prompt), promptTokens, 6],
+    [
+      "a cut answer that is not streamed in full",
+      Fault.cut({ afterTokens: 2, ending: "abrupt" }),
+      chat(prompt),
+      promptTokens,
+      6
+    ],
     ["a stream without [DONE] in full", Fault.missingDone, streamed, promptTokens, 6]
   ]
   for (const [what, fault, body, inputTokens, outputTokens] of billed) {
     it.live(`bills ${what}`, () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const simulator = yield* Simulator.Simulator
         yield* simulator.inject(fault)
         yield* call(body)
@@ -40,17 +51,16 @@ describe("Simulator, what it bills", () => {
           inputTokens,
           outputTokens
         })
-      }).pipe(provide))
+      }).pipe(provide)
+    )
   }
 
   it.live("bills an answer that never arrives in full, and again when it is asked for again", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
       yield* simulator.inject(Fault.noAnswer)
       const leave = new AbortController()
-      const lost = yield* Effect.fork(
-        post(`${simulator.url}/chat/completions`, chat(prompt), { signal: leave.signal })
-      )
+      const lost = yield* Effect.fork(post(`${simulator.url}/chat/completions`, chat(prompt), { signal: leave.signal }))
       yield* simulator.awaitStats((stats) => stats.inFlight === 1)
       leave.abort()
       yield* Fiber.join(lost)
@@ -61,12 +71,13 @@ describe("Simulator, what it bills", () => {
         inputTokens: 2 * promptTokens,
         outputTokens: 12
       })
-    }).pipe(provide))
+    }).pipe(provide)
+  )
 })
 
 describe("Simulator, what it counts", () => {
   it.live("attempts, answers by status, faults by tag", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
       yield* simulator.inject(Fault.status(429), Fault.status(500), Fault.slowHeaders("1 millis"))
       yield* Effect.replicateEffect(call(chat()), 4)
@@ -80,10 +91,11 @@ describe("Simulator, what it counts", () => {
         answered: { "200": 2, "404": 1, "429": 1, "500": 1 },
         faults: { Status: 2, SlowHeaders: 1 }
       })
-    }).pipe(provide))
+    }).pipe(provide)
+  )
 
   it.live("requests in flight, and connections", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
       yield* simulator.inject(Fault.noAnswer, Fault.noAnswer, Fault.noAnswer)
       const sockets = [1, 2, 3].map(() => Net.connect(simulator.port, "127.0.0.1"))
@@ -95,10 +107,11 @@ describe("Simulator, what it counts", () => {
       for (const socket of sockets) socket.destroy()
       const after = yield* simulator.awaitStats((stats) => stats.connections.open === 0 && stats.inFlight === 0)
       expect(after).toMatchObject({ maxInFlight: 3, closedByClient: 3, connections: { opened: 3 } })
-    }).pipe(provide))
+    }).pipe(provide)
+  )
 
   it.live("the requests themselves, without their keys", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
       const headers = { authorization: "Bearer sk-secret", "x-api-key": "sk-secret", "x-own": "kept" }
       yield* simulator.inject(Fault.none, Fault.cut({ afterTokens: 1, ending: "abrupt" }))
@@ -117,10 +130,11 @@ describe("Simulator, what it counts", () => {
       })
       expect(second).toMatchObject({ stream: true, outcome: { ending: "cut", fault: "Cut", outputTokens: 1 } })
       expect(JSON.stringify(yield* simulator.requests)).not.toContain("sk-secret")
-    }).pipe(provide))
+    }).pipe(provide)
+  )
 
   it.live("and tells of each request as it ends", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
       const two = yield* Effect.fork(Stream.runCollect(Stream.take(simulator.ended, 2)))
       yield* Effect.yieldNow()
@@ -128,10 +142,11 @@ describe("Simulator, what it counts", () => {
       yield* call({})
       const ended = Array.from(yield* Fiber.join(two))
       expect(ended.map((request) => request.outcome?.status)).toEqual([200, 400])
-    }).pipe(provide))
+    }).pipe(provide)
+  )
 
   it.live("and forgets all of it on reset, queued faults too", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
       yield* simulator.inject(Fault.none, Fault.status(500))
       yield* call(chat())
@@ -139,5 +154,6 @@ describe("Simulator, what it counts", () => {
       expect(yield* simulator.stats).toMatchObject({ attempts: 0, answered: {}, models: {} })
       expect(yield* simulator.requests).toEqual([])
       expect((yield* call(chat())).status).toBe(200)
-    }).pipe(provide))
+    }).pipe(provide)
+  )
 })

@@ -20,7 +20,10 @@ export const wire: Wire = ChatCompletions.make({
 
 /** An event with a name of its own. */
 export class Named {
-  constructor(readonly event: string, readonly payload: unknown) {}
+  constructor(
+    readonly event: string,
+    readonly payload: unknown
+  ) {}
 }
 
 export interface Decoded {
@@ -37,11 +40,15 @@ export const decode = (...payloads: ReadonlyArray<unknown>): Decoded => {
   for (const one of payloads) {
     if (assembly.done) break
     const payload = one instanceof Named ? one.payload : one
-    wire.readEvent({
-      event: one instanceof Named ? one.event : "message",
-      data: typeof payload === "string" ? payload : JSON.stringify(payload),
-      id: undefined
-    }, assembly, received)
+    wire.readEvent(
+      {
+        event: one instanceof Named ? one.event : "message",
+        data: typeof payload === "string" ? payload : JSON.stringify(payload),
+        id: undefined
+      },
+      assembly,
+      received
+    )
     parts.push(...assembly.take())
   }
   const end = assembly.end(Duration.zero)

@@ -19,7 +19,13 @@ describe("an error payload", () => {
     [{ object: "error", message: "x", code: 400 }],
     [[{ error: { code: 429, message: "x" } }]],
     [[{ candidates: [] }, { error: { code: 503, message: "x" } }]],
-    [{ id: "gen-1", choices: [{ delta: { content: "" }, finish_reason: "error" }], error: { code: "server_error", message: "x" } }]
+    [
+      {
+        id: "gen-1",
+        choices: [{ delta: { content: "" }, finish_reason: "error" }],
+        error: { code: "server_error", message: "x" }
+      }
+    ]
   ])("is %j", (payload) => {
     expect(ErrorClassification.isErrorPayload(payload)).toBe(true)
   })
@@ -52,12 +58,13 @@ describe("the words of an error", () => {
   const words = (body: unknown): ReadonlyArray<string> => ErrorBody.read(body).words
 
   it("go from the most telling to the vaguest", () => {
-    expect(words({ error: { code: "insufficient_quota", type: "requests" } })).toEqual(["insufficient_quota", "requests"])
-    expect(words({ error: { code: 400, status: "INVALID_ARGUMENT", details: [{ reason: "API_KEY_INVALID" }] } })).toEqual([
-      "400",
-      "API_KEY_INVALID",
-      "INVALID_ARGUMENT"
+    expect(words({ error: { code: "insufficient_quota", type: "requests" } })).toEqual([
+      "insufficient_quota",
+      "requests"
     ])
+    expect(
+      words({ error: { code: 400, status: "INVALID_ARGUMENT", details: [{ reason: "API_KEY_INVALID" }] } })
+    ).toEqual(["400", "API_KEY_INVALID", "INVALID_ARGUMENT"])
     expect(words({ error: { code: "content_filter", innererror: { code: "ResponsibleAIPolicyViolation" } } })).toEqual([
       "content_filter",
       "ResponsibleAIPolicyViolation"
@@ -66,7 +73,10 @@ describe("the words of an error", () => {
 
   it("are those of the error inside first, where there is one", () => {
     const raw = JSON.stringify({ error: { type: "overloaded_error", message: "Overloaded" } })
-    expect(words({ error: { message: "Provider returned error", code: 502, metadata: { raw } } })).toEqual(["overloaded_error", "502"])
+    expect(words({ error: { message: "Provider returned error", code: 502, metadata: { raw } } })).toEqual([
+      "overloaded_error",
+      "502"
+    ])
   })
 
   it("hold numbers in Zhipu's manner only", () => {
@@ -83,11 +93,11 @@ describe("the words of an error", () => {
 
 describe("the JSON of a body", () => {
   it.each([
-    ["{\"a\":1}", { a: 1 }],
+    ['{"a":1}', { a: 1 }],
     [" \n[1]", [1]],
-    ["data: {\"a\":1}\n\n", { a: 1 }],
-    ["event: error\r\ndata:{\"a\":1}\r\n\r\n", { a: 1 }],
-    [": ping\n\ndata: {\"a\":1}", { a: 1 }],
+    ['data: {"a":1}\n\n', { a: 1 }],
+    ['event: error\r\ndata:{"a":1}\r\n\r\n', { a: 1 }],
+    [': ping\n\ndata: {"a":1}', { a: 1 }],
     ["<html></html>", undefined],
     ["data: x", undefined],
     ["", undefined]
@@ -98,7 +108,7 @@ describe("the JSON of a body", () => {
   it("is printed as it came, and as nothing where it cannot be", () => {
     const cyclic: Record<string, unknown> = {}
     cyclic["self"] = cyclic
-    expect(ErrorBody.print({ a: [1] })).toBe("{\"a\":[1]}")
+    expect(ErrorBody.print({ a: [1] })).toBe('{"a":[1]}')
     expect(ErrorBody.print("text")).toBe("text")
     expect(ErrorBody.print(undefined)).toBe("")
     expect(ErrorBody.print(cyclic)).toBe("")

@@ -8,7 +8,7 @@ import { errorCases } from "./ErrorAnswers.js"
 const origin = { provider: "acme", model: "acme-1" }
 const now = Date.UTC(2026, 0, 15, 12, 0, 0)
 
-const text = (body: unknown): string => typeof body === "string" ? body : JSON.stringify(body)
+const text = (body: unknown): string => (typeof body === "string" ? body : JSON.stringify(body))
 
 const classify = (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): LlmError.LlmError =>
   ErrorClassification.classify(origin, { status, headers, body: text(body), now })
@@ -35,7 +35,9 @@ describe("what providers answer", () => {
 })
 
 describe("the same error inside HTTP 200", () => {
-  const objects = errorCases.filter((one) => typeof one.body === "object" && ErrorClassification.isErrorPayload(one.body))
+  const objects = errorCases.filter(
+    (one) => typeof one.body === "object" && ErrorClassification.isErrorPayload(one.body)
+  )
 
   it("is recognised, but for the few that only a status tells apart", () => {
     const untold = objects.filter((one) => classifyPayload(one.body)._tag !== one.tag)
@@ -69,7 +71,10 @@ describe("the same error inside HTTP 200", () => {
     [{ type: "error", error: { type: "timeout_error", message: "slow" } }, "ServerFailed"],
     [{ type: "error", code: "rate_limit_exceeded", message: "slow", param: null, sequence_number: 3 }, "RateLimited"],
     [{ type: "error", code: "context_length_exceeded", message: "long", param: "input" }, "ContextLengthExceeded"],
-    [{ type: "response.failed", response: { status: "failed", error: { code: "server_error", message: "x" } } }, "ServerFailed"],
+    [
+      { type: "response.failed", response: { status: "failed", error: { code: "server_error", message: "x" } } },
+      "ServerFailed"
+    ],
     [{ type: "response.failed", response: { error: { code: "rate_limit_exceeded", message: "x" } } }, "RateLimited"],
     [{ error: { message: "The server had an error", type: "server_error", param: null, code: null } }, "ServerFailed"],
     [{ error: "something" }, "ServerFailed"],
@@ -123,7 +128,7 @@ describe("a status alone", () => {
     [204, "MalformedResponse"]
   ]
   it.each(table)("%d is %s", (status, tag) => {
-    for (const body of ["", "{}", "null", "[]", "{\"error\":null}"]) {
+    for (const body of ["", "{}", "null", "[]", '{"error":null}']) {
       const error = classify(status, body)
       expect(error._tag).toBe(tag)
       expect(error.message).toMatch(new RegExp(`^HTTP ${status}`))
@@ -148,7 +153,8 @@ describe("a body that is no JSON", () => {
   })
 
   it("that is HTML adds its title to the status text", () => {
-    const page = "<!DOCTYPE html>\n<html><head><title>acme.test |\n 502: Bad gateway</title></head><body>…</body></html>"
+    const page =
+      "<!DOCTYPE html>\n<html><head><title>acme.test |\n 502: Bad gateway</title></head><body>…</body></html>"
     expect(classify(502, page)).toMatchObject({
       _tag: "ServerFailed",
       message: "HTTP 502 Bad Gateway: acme.test | 502: Bad gateway",
@@ -171,7 +177,7 @@ describe("the fields of an error", () => {
       requestId: "req_1",
       attempts: 1,
       message: "oh",
-      body: "{\"error\":{\"message\":\"oh\"}}"
+      body: '{"error":{"message":"oh"}}'
     })
   })
 
@@ -213,11 +219,15 @@ describe("the fields of an error", () => {
   })
 
   it("keep what Zhipu and OpenRouter say of the content", () => {
-    expect(classify(400, { contentFilter: [{ level: 1, role: "user" }], error: { code: "1301", message: "x" } })).toMatchObject({
+    expect(
+      classify(400, { contentFilter: [{ level: 1, role: "user" }], error: { code: "1301", message: "x" } })
+    ).toMatchObject({
       _tag: "ContentFiltered",
       categories: [{ name: "user", filtered: true, severity: "level 1" }]
     })
-    expect(classify(403, { error: { code: 403, message: "x requires moderation", metadata: { reasons: ["violence"] } } })).toMatchObject({
+    expect(
+      classify(403, { error: { code: 403, message: "x requires moderation", metadata: { reasons: ["violence"] } } })
+    ).toMatchObject({
       _tag: "ContentFiltered",
       categories: [{ name: "violence", filtered: true }]
     })
@@ -279,7 +289,9 @@ describe("x-should-retry", () => {
   })
 
   it("holds for payloads inside HTTP 200 too", () => {
-    expect(classifyPayload({ error: { type: "overloaded_error" } }, { "x-should-retry": "false" })._tag).toBe("InvalidRequest")
+    expect(classifyPayload({ error: { type: "overloaded_error" } }, { "x-should-retry": "false" })._tag).toBe(
+      "InvalidRequest"
+    )
   })
 })
 
@@ -298,44 +310,90 @@ describe("waits", () => {
 })
 
 describe("hostile bodies", () => {
-  const keys = ["error", "message", "type", "code", "param", "detail", "details", "status", "errors", "response", "metadata", "raw", "innererror", "content_filter_result", "reasons", "__proto__", "constructor", "toString", "toJSON", "hasOwnProperty"]
+  const keys = [
+    "error",
+    "message",
+    "type",
+    "code",
+    "param",
+    "detail",
+    "details",
+    "status",
+    "errors",
+    "response",
+    "metadata",
+    "raw",
+    "innererror",
+    "content_filter_result",
+    "reasons",
+    "__proto__",
+    "constructor",
+    "toString",
+    "toJSON",
+    "hasOwnProperty"
+  ]
   const json = fc.letrec((tie) => ({
     value: fc.oneof(
       { depthSize: "small" },
-      fc.constantFrom(null, true, false, "", "error", "{", "{\"error\":{\"message\":\"x\"}}"),
+      fc.constantFrom(null, true, false, "", "error", "{", '{"error":{"message":"x"}}'),
       fc.double(),
       fc.string(),
       fc.array(tie("value"), { maxLength: 4 }),
-      fc.array(fc.tuple(fc.constantFrom(...keys), tie("value")), { maxLength: 6 }).map((entries) => Object.fromEntries(entries))
+      fc
+        .array(fc.tuple(fc.constantFrom(...keys), tie("value")), { maxLength: 6 })
+        .map((entries) => Object.fromEntries(entries))
     )
   })).value
-  const statuses = fc.oneof(fc.integer({ min: 0, max: 999 }), fc.constantFrom(200, 400, 429, 500, 503, Number.NaN, -1, 0.5))
+  const statuses = fc.oneof(
+    fc.integer({ min: 0, max: 999 }),
+    fc.constantFrom(200, 400, 429, 500, 503, Number.NaN, -1, 0.5)
+  )
   const headers = fc.dictionary(
-    fc.constantFrom("retry-after", "retry-after-ms", "x-should-retry", "x-request-id", "location", "x-ratelimit-reset-tokens"),
+    fc.constantFrom(
+      "retry-after",
+      "retry-after-ms",
+      "x-should-retry",
+      "x-request-id",
+      "location",
+      "x-ratelimit-reset-tokens"
+    ),
     fc.string()
   )
   const isSound = (error: LlmError.LlmError): boolean =>
-    Schema.is(LlmError.LlmError)(error) && error.message.length > 0 && error.message.length <= 1050 &&
+    Schema.is(LlmError.LlmError)(error) &&
+    error.message.length > 0 &&
+    error.message.length <= 1050 &&
     new TextEncoder().encode(error.body ?? "").length <= 4096
 
   it("any JSON becomes an error, and never a defect", () => {
-    fc.assert(fc.property(statuses, json, headers, (status, body, given) => {
-      expect(isSound(ErrorClassification.classify(origin, { status, headers: given, body: JSON.stringify(body) ?? "", now }))).toBe(true)
-      expect(isSound(ErrorClassification.classifyPayload(origin, body, { headers: given, now }))).toBe(true)
-      ErrorClassification.isErrorPayload(body)
-    }), { numRuns: 500 })
+    fc.assert(
+      fc.property(statuses, json, headers, (status, body, given) => {
+        expect(
+          isSound(
+            ErrorClassification.classify(origin, { status, headers: given, body: JSON.stringify(body) ?? "", now })
+          )
+        ).toBe(true)
+        expect(isSound(ErrorClassification.classifyPayload(origin, body, { headers: given, now }))).toBe(true)
+        ErrorClassification.isErrorPayload(body)
+      }),
+      { numRuns: 500 }
+    )
   })
 
   it("any text becomes an error, and never a defect", () => {
-    fc.assert(fc.property(statuses, fc.oneof(fc.fullUnicodeString(), fc.string16bits()), (status, body) => {
-      expect(isSound(ErrorClassification.classify(origin, { status, headers: {}, body, now }))).toBe(true)
-    }))
+    fc.assert(
+      fc.property(statuses, fc.oneof(fc.fullUnicodeString(), fc.string16bits()), (status, body) => {
+        expect(isSound(ErrorClassification.classify(origin, { status, headers: {}, body, now }))).toBe(true)
+      })
+    )
   })
 
   it("any value at all is a payload, cyclic ones too", () => {
-    fc.assert(fc.property(fc.anything({ withBigInt: true, withMap: true, withNullPrototype: true }), (payload) => {
-      expect(isSound(classifyPayload(payload))).toBe(true)
-    }))
+    fc.assert(
+      fc.property(fc.anything({ withBigInt: true, withMap: true, withNullPrototype: true }), (payload) => {
+        expect(isSound(classifyPayload(payload))).toBe(true)
+      })
+    )
     const cyclic: Record<string, unknown> = { message: "round" }
     cyclic["error"] = cyclic
     expect(classifyPayload(cyclic)).toMatchObject({ message: "round" })
@@ -343,15 +401,15 @@ describe("hostile bodies", () => {
 
   it.each([
     ["arrays", "[".repeat(20_000) + "]".repeat(20_000)],
-    ["errors", "{\"error\":".repeat(20_000) + "1" + "}".repeat(20_000)],
-    ["messages", "{\"error\":" + "{\"message\":".repeat(20_000) + "1" + "}".repeat(20_001)]
+    ["errors", '{"error":'.repeat(20_000) + "1" + "}".repeat(20_000)],
+    ["messages", '{"error":' + '{"message":'.repeat(20_000) + "1" + "}".repeat(20_001)]
   ])("%s may be nested deeper than the stack", (_, body) => {
     expect(classify(400, body)._tag).toBe("InvalidRequest")
     expect(isSound(classifyPayload(JSON.parse(body)))).toBe(true)
   })
 
   it("an error inside an error inside an error is read no deeper than need be", () => {
-    let body = "{\"error\":{\"message\":\"core\"}}"
+    let body = '{"error":{"message":"core"}}'
     for (let depth = 0; depth < 8; depth++) body = JSON.stringify({ error: { message: body } })
     expect(isSound(classify(400, body))).toBe(true)
   })
@@ -361,15 +419,18 @@ describe("hostile bodies", () => {
     ["blanks", " ".repeat(3_000_000)],
     ["digits", "try again in " + "1".repeat(3_000_000)],
     ["an unclosed title", "<title" + " ".repeat(3_000_000)],
-    ["half a JSON", "{\"error\":\"" + "x".repeat(3_000_000)],
+    ["half a JSON", '{"error":"' + "x".repeat(3_000_000)],
     ["a long JSON", JSON.stringify({ error: { message: "model ".repeat(500_000), code: "c".repeat(500_000) } })]
   ])("%s of megabytes is cut short", (_, body) => {
     expect(isSound(classify(400, body))).toBe(true)
   })
 
   it("names like __proto__ are but names", () => {
-    const body = "{\"__proto__\":{\"error\":{\"code\":\"insufficient_quota\"}},\"error\":{\"__proto__\":{\"type\":\"overloaded_error\"},\"message\":\"x\"}}"
+    const body =
+      '{"__proto__":{"error":{"code":"insufficient_quota"}},"error":{"__proto__":{"type":"overloaded_error"},"message":"x"}}'
     expect(classify(400, body)).toMatchObject({ _tag: "InvalidRequest", message: "x" })
-    expect(classify(400, { error: { code: "constructor", type: "toString", message: "x" } })._tag).toBe("InvalidRequest")
+    expect(classify(400, { error: { code: "constructor", type: "toString", message: "x" } })._tag).toBe(
+      "InvalidRequest"
+    )
   })
 })

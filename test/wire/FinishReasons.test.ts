@@ -34,29 +34,67 @@ describe("a finish reason", () => {
     expect(FinishReasons.read(raw, context)).toEqual({ unified, raw })
   })
 
-  it.each(["content_filter", "sensitive", "refusal", "SAFETY", "IMAGE_SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"])(
-    "%s stands for an answer that was withheld",
+  it.each([
+    "content_filter",
+    "sensitive",
+    "refusal",
+    "SAFETY",
+    "IMAGE_SAFETY",
+    "IMAGE_PROHIBITED_CONTENT",
+    "IMAGE_RECITATION",
+    "LANGUAGE",
+    "RECITATION",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII"
+  ])("%s stands for an answer that was withheld", (raw) => {
+    expect(FinishReasons.read(raw, context)).toMatchObject({
+      _tag: "ContentFiltered",
+      text: "He",
+      usage: { outputTokens: 1 },
+      requestId: "req-1",
+      message: expect.stringContaining(raw)
+    })
+  })
+
+  it("that withholds an answer says why, where the provider does", () => {
+    const error = FinishReasons.read("refusal", {
+      ...context,
+      explanation: "This could do harm.",
+      categories: [{ name: "bio", filtered: true }]
+    })
+    expect(error).toMatchObject({
+      _tag: "ContentFiltered",
+      message: expect.stringMatching(/\(finish reason refusal\): This could do harm\.$/),
+      categories: [{ name: "bio", filtered: true }]
+    })
+  })
+
+  it.each(["network_error", "insufficient_system_resource", "error"])(
+    "%s stands for a failure of the server",
     (raw) => {
       expect(FinishReasons.read(raw, context)).toMatchObject({
-        _tag: "ContentFiltered",
-        text: "He",
-        usage: { outputTokens: 1 },
-        requestId: "req-1",
+        _tag: "ServerFailed",
         message: expect.stringContaining(raw)
       })
     }
   )
 
-  it.each(["network_error", "insufficient_system_resource", "error"])("%s stands for a failure of the server", (raw) => {
-    expect(FinishReasons.read(raw, context)).toMatchObject({ _tag: "ServerFailed", message: expect.stringContaining(raw) })
-  })
-
-  it("MALFORMED_FUNCTION_CALL stands for an answer that nobody can use", () => {
-    expect(FinishReasons.read("MALFORMED_FUNCTION_CALL", context)).toMatchObject({ _tag: "MalformedResponse" })
-  })
+  it.each(["MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "UNEXPECTED_TOOL_CALL", "MISSING_THOUGHT_SIGNATURE"])(
+    "%s stands for an answer that nobody can use",
+    (raw) => {
+      expect(FinishReasons.read(raw, context)).toMatchObject({ _tag: "MalformedResponse" })
+    }
+  )
 
   it("becomes tool-calls when tools were called, but only from stop", () => {
-    expect(FinishReasons.read("STOP", { ...context, hasToolCalls: true })).toEqual({ unified: "tool-calls", raw: "STOP" })
-    expect(FinishReasons.read("length", { ...context, hasToolCalls: true })).toEqual({ unified: "length", raw: "length" })
+    expect(FinishReasons.read("STOP", { ...context, hasToolCalls: true })).toEqual({
+      unified: "tool-calls",
+      raw: "STOP"
+    })
+    expect(FinishReasons.read("length", { ...context, hasToolCalls: true })).toEqual({
+      unified: "length",
+      raw: "length"
+    })
   })
 })

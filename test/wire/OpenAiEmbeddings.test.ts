@@ -9,7 +9,8 @@ const decode = (json: unknown) => embeddings.decode(json, received)
 
 const failure = (json: unknown) => Either.getOrThrow(Either.flip(decode(json)))
 
-const base64 = (vector: ReadonlyArray<number>): string => Buffer.from(new Float32Array(vector).buffer).toString("base64")
+const base64 = (vector: ReadonlyArray<number>): string =>
+  Buffer.from(new Float32Array(vector).buffer).toString("base64")
 
 describe("an embeddings request", () => {
   const sent = (request: Parameters<typeof embeddings.encode>[0]): unknown =>
@@ -20,18 +21,23 @@ describe("an embeddings request", () => {
   })
 
   it("has dimensions where they are asked for, and providerOptions last; never metadata", () => {
-    expect(sent({
-      input: ["a"],
-      dimensions: 256,
-      providerOptions: { encoding_format: "base64", user: "u" },
-      metadata: { secret: "x" },
-      cacheControl: { mode: "bypass" }
-    })).toEqual({ model: "acme-1", input: ["a"], dimensions: 256, encoding_format: "base64", user: "u" })
+    expect(
+      sent({
+        input: ["a"],
+        dimensions: 256,
+        providerOptions: { encoding_format: "base64", user: "u" },
+        metadata: { secret: "x" },
+        cacheControl: { mode: "bypass" }
+      })
+    ).toEqual({ model: "acme-1", input: ["a"], dimensions: 256, encoding_format: "base64", user: "u" })
   })
 })
 
 describe("an embeddings answer", () => {
-  const vectors = [[0.5, -0.25], [0.125, 1]]
+  const vectors = [
+    [0.5, -0.25],
+    [0.125, 1]
+  ]
 
   it("is a vector per text, the model and the usage", () => {
     const json = {
@@ -40,15 +46,41 @@ describe("an embeddings answer", () => {
       data: vectors.map((embedding, index) => ({ object: "embedding", index, embedding })),
       usage: { prompt_tokens: 4, total_tokens: 4 }
     }
-    expect(decode(json)).toEqual(Either.right({ vectors, model: "acme-embed-1", usage: { inputTokens: 4, totalTokens: 4 } }))
+    expect(decode(json)).toEqual(
+      Either.right({ vectors, model: "acme-embed-1", usage: { inputTokens: 4, totalTokens: 4 } })
+    )
   })
 
   it.each<[string, ReadonlyArray<unknown>]>([
-    ["floats", [{ index: 0, embedding: vectors[0] }, { index: 1, embedding: vectors[1] }]],
-    ["base64 of float32", [{ index: 0, embedding: base64(vectors[0] ?? []) }, { index: 1, embedding: base64(vectors[1] ?? []) }]],
-    ["another order", [{ index: 1, embedding: vectors[1] }, { index: 0, embedding: vectors[0] }]],
+    [
+      "floats",
+      [
+        { index: 0, embedding: vectors[0] },
+        { index: 1, embedding: vectors[1] }
+      ]
+    ],
+    [
+      "base64 of float32",
+      [
+        { index: 0, embedding: base64(vectors[0] ?? []) },
+        { index: 1, embedding: base64(vectors[1] ?? []) }
+      ]
+    ],
+    [
+      "another order",
+      [
+        { index: 1, embedding: vectors[1] },
+        { index: 0, embedding: vectors[0] }
+      ]
+    ],
     ["no index", [{ embedding: vectors[0] }, { embedding: vectors[1] }]],
-    ["null for an index", [{ index: null, embedding: vectors[0] }, { index: null, embedding: vectors[1] }]]
+    [
+      "null for an index",
+      [
+        { index: null, embedding: vectors[0] },
+        { index: null, embedding: vectors[1] }
+      ]
+    ]
   ])("is read with %s", (_, data) => {
     expect(Either.map(decode({ data }), (decoded) => decoded.vectors)).toEqual(Either.right(vectors))
   })
@@ -72,18 +104,26 @@ describe("an embeddings answer", () => {
   })
 
   it("is an error of the provider's where it holds one", () => {
-    expect(failure({ error: { message: "no credit", code: "insufficient_quota" } })).toMatchObject({ _tag: "QuotaExhausted" })
+    expect(failure({ error: { message: "no credit", code: "insufficient_quota" } })).toMatchObject({
+      _tag: "QuotaExhausted"
+    })
   })
 
   it("gives back every float32 from base64, and never throws", () => {
-    fc.assert(fc.property(fc.array(fc.float({ noNaN: true }), { minLength: 1 }), (vector) => {
-      expect(Either.map(decode({ data: [{ embedding: base64(vector) }] }), (decoded) => decoded.vectors)).toEqual(Either.right([vector]))
-    }))
-    fc.assert(fc.property(fc.jsonValue(), fc.jsonValue(), (outer, inner) => {
-      expect(Either.isEither(decode(outer))).toBe(true)
-      expect(Either.isEither(decode({ data: inner, usage: outer }))).toBe(true)
-      expect(Either.isEither(decode({ data: [{ index: outer, embedding: inner }] }))).toBe(true)
-    }))
+    fc.assert(
+      fc.property(fc.array(fc.float({ noNaN: true }), { minLength: 1 }), (vector) => {
+        expect(Either.map(decode({ data: [{ embedding: base64(vector) }] }), (decoded) => decoded.vectors)).toEqual(
+          Either.right([vector])
+        )
+      })
+    )
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.jsonValue(), (outer, inner) => {
+        expect(Either.isEither(decode(outer))).toBe(true)
+        expect(Either.isEither(decode({ data: inner, usage: outer }))).toBe(true)
+        expect(Either.isEither(decode({ data: [{ index: outer, embedding: inner }] }))).toBe(true)
+      })
+    )
     expect(failure(JSON.parse("[".repeat(100_000) + "]".repeat(100_000)))._tag).toBe("MalformedResponse")
   })
 })

@@ -22,7 +22,7 @@ const answering = (answer: HttpStub.Answer): Effect.Effect<LlmClient.Service> =>
 
 describe("a recorded answer", () => {
   it.effect.each([...answers])("%s is its text, its finish reason, its usage, its model and its id", (name) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const text = body(name)
       const json: unknown = JSON.parse(text)
       const client = yield* answering(() => new Response(text))
@@ -35,10 +35,11 @@ describe("a recorded answer", () => {
       expect(completion.model).toBe(at(json, "model"))
       expect(completion.id).toBe(at(json, "id"))
       expect(completion.raw).toEqual(json)
-    }))
+    })
+  )
 
   it.effect("openai/embedding is its vectors and its usage", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const text = body("openai/embedding")
       const json: unknown = JSON.parse(text)
       const client = yield* answering(() => new Response(text))
@@ -46,19 +47,26 @@ describe("a recorded answer", () => {
       expect(embeddings.vectors).toEqual([at(json, "data", 0, "embedding"), at(json, "data", 1, "embedding")])
       expect(embeddings.usage).toEqual({ inputTokens: 12, totalTokens: 12 })
       expect(embeddings.model).toBe("text-embedding-3-small")
-    }))
+    })
+  )
 
   it.effect("openai/error-legacy-parameter is an InvalidRequest that names the parameter", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const client = yield* answering(() => new Response(body("openai/error-legacy-parameter"), { status: 400 }))
       const error = yield* Effect.flip(client.complete(request))
-      expect(error).toMatchObject({ _tag: "InvalidRequest", param: "max_tokens", code: "unsupported_parameter", status: 400 })
-    }))
+      expect(error).toMatchObject({
+        _tag: "InvalidRequest",
+        param: "max_tokens",
+        code: "unsupported_parameter",
+        status: 400
+      })
+    })
+  )
 })
 
 describe("a recorded stream", () => {
   it.effect.each([...streams])("$name is its text, its finish reason and its usage", (recorded) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const content = contentOf(recorded.payloads)
       const client = yield* answering(() => HttpStub.events(HttpStub.reads([recorded.bytes])))
       const completion = yield* StreamPart.collect(client.stream(request))
@@ -67,26 +75,34 @@ describe("a recorded stream", () => {
       expect(completion.finishReason.raw).toBe(content.finishReason)
       expect(completion.usage).toEqual(content.usage === undefined ? {} : figures(content.usage))
       expect(completion.model).toBe(at(JSON.parse(recorded.payloads.at(-1) ?? ""), "model"))
-    }))
+    })
+  )
 
-  it.effect.each([...streams])("$name gives every delta once and in its order, however its bytes are cut into reads", (recorded) =>
-    Effect.gen(function*() {
-      const deltas = recorded.payloads.map((payload) => at(JSON.parse(payload), "choices", 0, "delta", "content"))
-        .filter((content) => typeof content === "string" && content !== "")
-      const sizes = fc.sample(fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 20 }), { numRuns: 8, seed: 7 })
-      for (const [first, ...rest] of [[1 << 20], ...recorded.bytes.length < 10_000 ? [[1]] : [], ...sizes]) {
-        const cycle = [first ?? 1, ...rest]
-        const pieces: Array<Uint8Array> = []
-        for (let from = 0, n = 0; from < recorded.bytes.length; from += cycle[n++ % cycle.length] ?? 1) {
-          pieces.push(recorded.bytes.subarray(from, from + (cycle[n % cycle.length] ?? 1)))
+  it.effect.each([...streams])(
+    "$name gives every delta once and in its order, however its bytes are cut into reads",
+    (recorded) =>
+      Effect.gen(function* () {
+        const deltas = recorded.payloads
+          .map((payload) => at(JSON.parse(payload), "choices", 0, "delta", "content"))
+          .filter((content) => typeof content === "string" && content !== "")
+        const sizes = fc.sample(fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 20 }), {
+          numRuns: 8,
+          seed: 7
+        })
+        for (const [first, ...rest] of [[1 << 20], ...(recorded.bytes.length < 10_000 ? [[1]] : []), ...sizes]) {
+          const cycle = [first ?? 1, ...rest]
+          const pieces: Array<Uint8Array> = []
+          for (let from = 0, n = 0; from < recorded.bytes.length; from += cycle[n++ % cycle.length] ?? 1) {
+            pieces.push(recorded.bytes.subarray(from, from + (cycle[n % cycle.length] ?? 1)))
+          }
+          const client = yield* answering(() => HttpStub.events(HttpStub.reads(pieces)))
+          const { error, parts } = yield* HttpStub.watch(client.stream(request))
+          expect(error).toBeUndefined()
+          expect(parts.flatMap((part) => (part._tag === "TextDelta" ? [part.text] : []))).toEqual(deltas)
+          expect(parts.filter((part) => part._tag === "Finish")).toHaveLength(1)
         }
-        const client = yield* answering(() => HttpStub.events(HttpStub.reads(pieces)))
-        const { error, parts } = yield* HttpStub.watch(client.stream(request))
-        expect(error).toBeUndefined()
-        expect(parts.flatMap((part) => part._tag === "TextDelta" ? [part.text] : [])).toEqual(deltas)
-        expect(parts.filter((part) => part._tag === "Finish")).toHaveLength(1)
-      }
-    }))
+      })
+  )
 })
 
 // -----------------------------------------------------------------------------
@@ -116,7 +132,7 @@ interface Arrived {
 }
 
 /** What had arrived at an offset. A payload counts from its last byte on: its line ending tells nothing more. */
-const arrivals = (recorded: RecordedStream): (offset: number) => Arrived => {
+const arrivals = (recorded: RecordedStream): ((offset: number) => Arrived) => {
   const steps: Array<Arrived & { readonly from: number }> = []
   let text = ""
   let isWhole = false
@@ -135,36 +151,42 @@ const arrivals = (recorded: RecordedStream): (offset: number) => Arrived => {
 
 describe("a recorded stream that is cut", () => {
   for (const ending of ["clean", "error"] as const) {
-    it.effect.each([...streams])(`$name: no cut with ${ending === "clean" ? "a clean end" : "an error"} is a success before its end marker, and no part is lost or comes twice`, (recorded) =>
-      Effect.gen(function*() {
-        let cut = 0
-        let two = false
-        const client = yield* answering(({ request }) => {
-          const bytes = recorded.bytes.subarray(0, cut)
-          const middle = Math.max(0, cut - 7)
-          return Effect.succeed(
-            HttpStub.quickReads(request, two ? [bytes.subarray(0, middle), bytes.subarray(middle)] : [bytes], ending)
-          )
-        })
-        const arrived = arrivals(recorded)
-        const wrong: Array<string> = []
-        for (const offset of offsets(recorded, ending)) {
-          cut = offset
-          two = offset % 2 === 1
-          const { isWhole, text: expected } = arrived(offset)
-          const { error, parts } = yield* HttpStub.watch(client.stream(request))
-          const text = HttpStub.textOf(parts)
-          const finishes = parts.filter((part) => part._tag === "Finish").length
-          if (text !== expected) wrong.push(`${offset}: the text is ${JSON.stringify(text)}`)
-          if (finishes !== (isWhole ? 1 : 0)) wrong.push(`${offset}: ${finishes} Finish`)
-          if (isWhole !== (error === undefined)) wrong.push(`${offset}: ended with ${error?._tag}`)
-          if (error === undefined) continue
-          const cause = error._tag === "StreamInterrupted" ? error.cause?._tag : undefined
-          if (error._tag !== "StreamInterrupted" || error.text !== expected) wrong.push(`${offset}: ${error._tag}, ${error.message}`)
-          if (cause !== (ending === "clean" ? undefined : "ConnectionFailed")) wrong.push(`${offset}: because of ${cause}`)
-          if (!LlmError.isRetryable(error)) wrong.push(`${offset}: not retryable`)
-        }
-        expect(wrong.slice(0, 5)).toEqual([])
-      }), 30_000)
+    it.effect.each([...streams])(
+      `$name: no cut with ${ending === "clean" ? "a clean end" : "an error"} is a success before its end marker, and no part is lost or comes twice`,
+      (recorded) =>
+        Effect.gen(function* () {
+          let cut = 0
+          let two = false
+          const client = yield* answering(({ request }) => {
+            const bytes = recorded.bytes.subarray(0, cut)
+            const middle = Math.max(0, cut - 7)
+            return Effect.succeed(
+              HttpStub.quickReads(request, two ? [bytes.subarray(0, middle), bytes.subarray(middle)] : [bytes], ending)
+            )
+          })
+          const arrived = arrivals(recorded)
+          const wrong: Array<string> = []
+          for (const offset of offsets(recorded, ending)) {
+            cut = offset
+            two = offset % 2 === 1
+            const { isWhole, text: expected } = arrived(offset)
+            const { error, parts } = yield* HttpStub.watch(client.stream(request))
+            const text = HttpStub.textOf(parts)
+            const finishes = parts.filter((part) => part._tag === "Finish").length
+            if (text !== expected) wrong.push(`${offset}: the text is ${JSON.stringify(text)}`)
+            if (finishes !== (isWhole ? 1 : 0)) wrong.push(`${offset}: ${finishes} Finish`)
+            if (isWhole !== (error === undefined)) wrong.push(`${offset}: ended with ${error?._tag}`)
+            if (error === undefined) continue
+            const cause = error._tag === "StreamInterrupted" ? error.cause?._tag : undefined
+            if (error._tag !== "StreamInterrupted" || error.text !== expected)
+              wrong.push(`${offset}: ${error._tag}, ${error.message}`)
+            if (cause !== (ending === "clean" ? undefined : "ConnectionFailed"))
+              wrong.push(`${offset}: because of ${cause}`)
+            if (!LlmError.isRetryable(error)) wrong.push(`${offset}: not retryable`)
+          }
+          expect(wrong.slice(0, 5)).toEqual([])
+        }),
+      30_000
+    )
   }
 })

@@ -72,7 +72,10 @@ describe("the text of the message", () => {
     ["Limit 100000, Used 99336, Requested 821. Please try again in 2m15.648s.", 135_648],
     ["on requests per day (RPD): Limit 200. Please try again in 1h12m0s.", 4_320_000],
     ["Try again in 26 seconds", 26_000],
-    ["have exceeded token rate limit of your current pricing tier. Please retry after 26 seconds. Please go here:", 26_000],
+    [
+      "have exceeded token rate limit of your current pricing tier. Please retry after 26 seconds. Please go here:",
+      26_000
+    ],
     ["Requests have exceeded call rate limit. Please retry after 1 second.", 1000],
     ["Please retry in 34.074824224s.", 34_074.824],
     ["please wait 5 seconds", 5000],
@@ -115,25 +118,29 @@ describe("headers that tell when a limit is reset", () => {
   })
 
   it("the limit that has nothing left counts", () => {
-    expect(wait({
-      headers: {
-        "x-ratelimit-reset-requests": "6m0s",
-        "x-ratelimit-remaining-requests": "17",
-        "x-ratelimit-reset-tokens": "2s",
-        "x-ratelimit-remaining-tokens": "0"
-      }
-    })).toBe(2000)
+    expect(
+      wait({
+        headers: {
+          "x-ratelimit-reset-requests": "6m0s",
+          "x-ratelimit-remaining-requests": "17",
+          "x-ratelimit-reset-tokens": "2s",
+          "x-ratelimit-remaining-tokens": "0"
+        }
+      })
+    ).toBe(2000)
   })
 
   it("of two limits that have nothing left, the longer one counts", () => {
-    expect(wait({
-      headers: {
-        "x-ratelimit-reset-requests": "6s",
-        "x-ratelimit-remaining-requests": "0",
-        "x-ratelimit-reset-tokens": "2s",
-        "x-ratelimit-remaining-tokens": "0"
-      }
-    })).toBe(6000)
+    expect(
+      wait({
+        headers: {
+          "x-ratelimit-reset-requests": "6s",
+          "x-ratelimit-remaining-requests": "0",
+          "x-ratelimit-reset-tokens": "2s",
+          "x-ratelimit-remaining-tokens": "0"
+        }
+      })
+    ).toBe(6000)
   })
 
   it("where none says what is left, the longer one counts", () => {
@@ -141,22 +148,26 @@ describe("headers that tell when a limit is reset", () => {
   })
 
   it("where all have something left, none explains the refusal", () => {
-    expect(wait({
-      headers: { "x-ratelimit-reset-requests": "1s", "x-ratelimit-remaining-requests": "3" }
-    })).toBeUndefined()
+    expect(
+      wait({
+        headers: { "x-ratelimit-reset-requests": "1s", "x-ratelimit-remaining-requests": "3" }
+      })
+    ).toBeUndefined()
   })
 
   it("are moments with Anthropic", () => {
-    expect(wait({
-      headers: {
-        "anthropic-ratelimit-requests-remaining": "49",
-        "anthropic-ratelimit-requests-reset": "2026-01-15T13:00:00Z",
-        "anthropic-ratelimit-input-tokens-remaining": "0",
-        "anthropic-ratelimit-input-tokens-reset": "2026-01-15T12:00:42Z",
-        "anthropic-ratelimit-output-tokens-remaining": "0",
-        "anthropic-ratelimit-output-tokens-reset": "2026-01-15T12:00:09Z"
-      }
-    })).toBe(42_000)
+    expect(
+      wait({
+        headers: {
+          "anthropic-ratelimit-requests-remaining": "49",
+          "anthropic-ratelimit-requests-reset": "2026-01-15T13:00:00Z",
+          "anthropic-ratelimit-input-tokens-remaining": "0",
+          "anthropic-ratelimit-input-tokens-reset": "2026-01-15T12:00:42Z",
+          "anthropic-ratelimit-output-tokens-remaining": "0",
+          "anthropic-ratelimit-output-tokens-reset": "2026-01-15T12:00:09Z"
+        }
+      })
+    ).toBe(42_000)
   })
 
   it("a moment that is over is no wait", () => {
@@ -184,9 +195,12 @@ describe("the order", () => {
     message: given.find((one) => one.message !== undefined)?.message ?? ""
   })
 
-  it.each(forms.map((form, place) => [place, form[1]] as const))("form %d goes before all that follow", (place, millis) => {
-    expect(wait(merged(forms.slice(place).map(([given]) => given)))).toBe(millis)
-  })
+  it.each(forms.map((form, place) => [place, form[1]] as const))(
+    "form %d goes before all that follow",
+    (place, millis) => {
+      expect(wait(merged(forms.slice(place).map(([given]) => given)))).toBe(millis)
+    }
+  )
 
   it("the text goes before the estimate, and the estimate before the headers of limits", () => {
     const body = { error: "loading", estimated_time: 5 }
@@ -196,7 +210,20 @@ describe("the order", () => {
 })
 
 describe("what makes no sense", () => {
-  const nonsense = ["", "soon", "-1", "NaN", "Infinity", "1e3", "0x10", "1,5", "99999999999", "Monday 1", "3 3", "Fri, 99 Foo 2026 99:99:99 GMT"]
+  const nonsense = [
+    "",
+    "soon",
+    "-1",
+    "NaN",
+    "Infinity",
+    "1e3",
+    "0x10",
+    "1,5",
+    "99999999999",
+    "Monday 1",
+    "3 3",
+    "Fri, 99 Foo 2026 99:99:99 GMT"
+  ]
 
   it.each(nonsense)("retry-after %j is passed over, and the next form tried", (text) => {
     expect(wait({ headers: { "retry-after": text }, message: "try again in 4s" })).toBe(4000)
@@ -210,20 +237,37 @@ describe("what makes no sense", () => {
     expect(wait({ headers: { "anthropic-ratelimit-tokens-reset": text } })).toBeUndefined()
   })
 
-  it.each([undefined, null, 5, "x", [], {}, retryInfo("soon"), retryInfo(-3), retryInfo({}), { estimated_time: -1 }, {
-    estimated_time: "20"
-  }, { error: { details: "x" } }].map((body) => [body]))("the body %j says nothing", (body) => {
+  it.each(
+    [
+      undefined,
+      null,
+      5,
+      "x",
+      [],
+      {},
+      retryInfo("soon"),
+      retryInfo(-3),
+      retryInfo({}),
+      { estimated_time: -1 },
+      {
+        estimated_time: "20"
+      },
+      { error: { details: "x" } }
+    ].map((body) => [body])
+  )("the body %j says nothing", (body) => {
     expect(wait({ body })).toBeUndefined()
   })
 
   it("whatever comes, the wait is none, or from zero to a year", () => {
-    fc.assert(fc.property(fc.string(), fc.anything(), fc.string(), fc.string(), (header, body, message, reset) => {
-      const millis = wait({
-        headers: { "retry-after": header, "retry-after-ms": message, "x-ratelimit-reset-tokens": reset },
-        body,
-        message
+    fc.assert(
+      fc.property(fc.string(), fc.anything(), fc.string(), fc.string(), (header, body, message, reset) => {
+        const millis = wait({
+          headers: { "retry-after": header, "retry-after-ms": message, "x-ratelimit-reset-tokens": reset },
+          body,
+          message
+        })
+        expect(millis === undefined || (millis >= 0 && millis <= 365 * 86_400_000)).toBe(true)
       })
-      expect(millis === undefined || (millis >= 0 && millis <= 365 * 86_400_000)).toBe(true)
-    }))
+    )
   })
 })

@@ -33,21 +33,23 @@ describe("the state of a streamed answer", () => {
     assembly.toolCall({ index: 0, id: "a", name: "f" })
     assembly.take()
     assembly.finishReason = "stop"
-    expect(assembly.end(Duration.millis(40))).toEqual(Chunk.make(
-      { _tag: "ToolCallEnd", id: "a", name: "f", arguments: "{}" },
-      {
-        _tag: "Finish",
-        finishReason: { unified: "tool-calls", raw: "stop" },
-        usage: { inputTokens: 3 },
-        model: "acme-1-0925",
-        id: "r1",
-        requestId: "req-1",
-        warnings: [{ setting: "topP", message: "not sent" }],
-        cached: false,
-        attempts: 1,
-        latency: Duration.millis(40)
-      }
-    ))
+    expect(assembly.end(Duration.millis(40))).toEqual(
+      Chunk.make(
+        { _tag: "ToolCallEnd", id: "a", name: "f", arguments: "{}" },
+        {
+          _tag: "Finish",
+          finishReason: { unified: "tool-calls", raw: "stop" },
+          usage: { inputTokens: 3 },
+          model: "acme-1-0925",
+          id: "r1",
+          requestId: "req-1",
+          warnings: [{ setting: "topP", message: "not sent" }],
+          cached: false,
+          attempts: 1,
+          latency: Duration.millis(40)
+        }
+      )
+    )
   })
 
   it("names the model that was asked where the answer names none", () => {
@@ -109,6 +111,9 @@ describe("the state of a streamed answer", () => {
     assembly.toolCall({ index: 0, id: "a" })
     assembly.take()
     assembly.finishReason = "tool_calls"
-    expect(assembly.end(Duration.zero)).toMatchObject({ _tag: "StreamInterrupted", cause: { _tag: "MalformedResponse" } })
+    expect(assembly.end(Duration.zero)).toMatchObject({
+      _tag: "StreamInterrupted",
+      cause: { _tag: "MalformedResponse" }
+    })
   })
 })

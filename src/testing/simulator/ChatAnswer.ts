@@ -33,6 +33,7 @@ const withoutInfluence = new Set([
   "max_tokens",
   "max_completion_tokens",
   "stop",
+  "stop_sequences",
   "n",
   "user",
   "metadata",
@@ -42,15 +43,16 @@ const withoutInfluence = new Set([
 
 export const answer = (task: ChatTask, world: World): ChatAnswer => {
   const asked = Object.entries(task.body).filter(([name]) => name !== "model" && !withoutInfluence.has(name))
-  const key = Seed.fingerprint(
-    `${world.seed} ${task.model.id} ${Seed.canonical(Object.fromEntries(asked))}`
-  )
+  const key = Seed.fingerprint(`${world.seed} ${task.model.id} ${Seed.canonical(Object.fromEntries(asked))}`)
   const reasoningTokens = limited(reasoning(task, key), task.maxTokens)
   const room = task.maxTokens === undefined ? Infinity : task.maxTokens - reasoningTokens
 
   const called = calledTools(task, key)
   if (called.length > 0) {
-    const { calls, cut, tokens } = fit(called.map((tool, index) => toolCall(tool, `${key} ${index}`)), room)
+    const { calls, cut, tokens } = fit(
+      called.map((tool, index) => toolCall(tool, `${key} ${index}`)),
+      room
+    )
     return {
       key,
       text: [],

@@ -6,9 +6,13 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
+import { azureMlScore } from "./AzureMlScore.js"
+import { azureOpenAi } from "./AzureOpenAi.js"
 import * as Fault from "./Fault.js"
 import * as FaultScript from "./FaultScript.js"
+import { generateContent } from "./GenerateContent.js"
 import * as Ledger from "./Ledger.js"
+import { anthropic } from "./Messages.js"
 import * as Model from "./Model.js"
 import { openAi } from "./OpenAi.js"
 import type { Options } from "./Options.js"
@@ -16,27 +20,37 @@ import * as Playback from "./Playback.js"
 import * as PromptCache from "./PromptCache.js"
 import * as RateLimit from "./RateLimit.js"
 import * as Seed from "./Seed.js"
+import { vendors } from "./Vendors.js"
 import type { Call, Plan, Refused, Route, SimulatorRequest, Wire, World } from "./Wire.js"
+import { zhipu } from "./Zhipu.js"
 
 /** All that the simulator speaks; the first one answers what no route takes. */
-const wires: readonly [Wire, ...ReadonlyArray<Wire>] = [openAi]
+const wires: readonly [Wire, ...ReadonlyArray<Wire>] = [
+  openAi,
+  generateContent,
+  anthropic,
+  azureOpenAi,
+  azureMlScore,
+  ...vendors,
+  zhipu
+]
 
 export type Answer =
   /** All of it at once, and already counted as given. */
   | {
-    readonly _tag: "Whole"
-    readonly status: number
-    readonly headers: Readonly<Record<string, string>>
-    readonly body: Uint8Array
-  }
+      readonly _tag: "Whole"
+      readonly status: number
+      readonly headers: Readonly<Record<string, string>>
+      readonly body: Uint8Array
+    }
   /** Piece by piece. Who does not run the body must call `abandon`, which says that the client left. */
   | {
-    readonly _tag: "Streaming"
-    readonly status: number
-    readonly headers: Readonly<Record<string, string>>
-    readonly body: Stream.Stream<Uint8Array, Playback.ConnectionCut>
-    readonly abandon: () => void
-  }
+      readonly _tag: "Streaming"
+      readonly status: number
+      readonly headers: Readonly<Record<string, string>>
+      readonly body: Stream.Stream<Uint8Array, Playback.ConnectionCut>
+      readonly abandon: () => void
+    }
   /** The connection is reset before any headers. */
   | { readonly _tag: "Reset" }
 
@@ -73,8 +87,8 @@ export const make = (options: Options): Core => {
     return options.faults?.[scripted++] ?? Fault.none
   }
 
-  const plan = (call: Call, wire: Wire, route: Route | undefined): Plan => {
-    const refused = wire.authenticate(call.headers, options.apiKey)
+  const plan = (call: Call, wire: Wire, route: Route | undefined, now: number): Plan => {
+    const refused = wire.authenticate(call.headers, options.apiKey, now)
     if (refused !== undefined) return refused
     if (route === undefined) return wire.unknownRoute(call.method, call.path)
     if (route.method !== call.method) return wire.wrongMethod(call.method, call.path)
@@ -85,7 +99,8 @@ export const make = (options: Options): Core => {
     Clock.clockWith((clock) => {
       const arrivedAt = clock.unsafeCurrentTimeMillis()
       const path = request.path.split("?", 1)[0] ?? ""
-      const call: Call = { method: request.method, path, headers: request.headers, json: parse(request.body) }
+      const query = request.path.slice(path.length + 1)
+      const call: Call = { method: request.method, path, query, headers: request.headers, json: parse(request.body) }
       const { route, wire } = find(path, request.method)
       const { model, stream } = route?.peek(call) ?? { model: "", stream: false }
       const known = Model.find(world.models, model)
@@ -100,7 +115,7 @@ export const make = (options: Options): Core => {
           model,
           processingMillis: clock.unsafeCurrentTimeMillis() - arrivedAt
         }),
-        ...(known === undefined ? {} : limit.headers(known.id, clock.unsafeCurrentTimeMillis()))
+        ...(known === undefined ? {} : limit.headers(known.id, clock.unsafeCurrentTimeMillis(), wire.limitHeaders))
       })
 
       const give = (
@@ -129,7 +144,10 @@ export const make = (options: Options): Core => {
       const play = (script: FaultScript.Script): Answer => {
         const sentAt = clock.unsafeCurrentTimeMillis()
         if (script.ending._tag === "Clean" && options.flushEach !== true && (script.steps.at(-1)?.due ?? 0) <= 0) {
-          entry.bill(0, script.steps.reduce((sum, step) => sum + step.tokens, 0))
+          entry.bill(
+            0,
+            script.steps.reduce((sum, step) => sum + step.tokens, 0)
+          )
           return give(200, script.contentType, script.steps.map((step) => step.text).join(""), {}, script.whole)
         }
         entry.answered(200)
@@ -160,20 +178,22 @@ export const make = (options: Options): Core => {
           case "JsonError200":
             return Effect.succeed(give(200, "application/json", wire.errorBody(wire.refusal(500, model).error)))
         }
-        const planned = plan(call, wire, route)
+        const planned = plan(call, wire, route, arrivedAt)
         const slow = fault._tag === "SlowHeaders" ? clock.sleep(fault.delay) : Effect.void
         if (planned._tag === "Refused") return Effect.map(slow, () => refuse(planned))
-        const limited = planned.model === ""
-          ? undefined
-          : limit.take(planned.model, planned.inputTokens + planned.outputTokens, arrivedAt)
+        const limited =
+          planned.model === ""
+            ? undefined
+            : limit.take(planned.model, planned.inputTokens + planned.outputTokens, arrivedAt)
         if (limited !== undefined) return Effect.map(slow, () => refuse(wire.rateLimited(limited)))
         if (fault._tag === "NoAnswer") {
           entry.bill(planned.inputTokens, planned.outputTokens)
           return Effect.never
         }
-        const script = planned._tag === "Whole"
-          ? FaultScript.ofWhole(planned, fault, pace, wire)
-          : FaultScript.ofEvents(planned, fault, pace, wire)
+        const script =
+          planned._tag === "Whole"
+            ? FaultScript.ofWhole(planned, fault, pace, wire)
+            : FaultScript.ofEvents(planned, fault, pace, wire)
         entry.bill(script.bill.inputTokens, script.bill.outputTokens)
         return script.wait > 0
           ? Effect.map(clock.sleep(Duration.millis(script.wait)), () => play(script))
@@ -181,7 +201,8 @@ export const make = (options: Options): Core => {
       })
 
       return Effect.onInterrupt(answer, () =>
-        Effect.sync(() => entry.end("closedByClient", clock.unsafeCurrentTimeMillis())))
+        Effect.sync(() => entry.end("closedByClient", clock.unsafeCurrentTimeMillis()))
+      )
     })
 
   return {

@@ -100,10 +100,7 @@ export const cut = (options: { readonly afterTokens: number; readonly ending: "a
   Constructors.Cut(options)
 
 /** Tokens, then silence until the client leaves; `comments` sends a keep-alive comment at that interval meanwhile. */
-export const stall = (options: {
-  readonly afterTokens: number
-  readonly comments?: Duration.DurationInput
-}): Fault =>
+export const stall = (options: { readonly afterTokens: number; readonly comments?: Duration.DurationInput }): Fault =>
   Constructors.Stall({
     afterTokens: options.afterTokens,
     ...(options.comments === undefined ? {} : { comments: Duration.decode(options.comments) })

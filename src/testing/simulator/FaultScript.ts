@@ -125,7 +125,9 @@ export const ofEvents = (plan: Events, fault: Fault, pace: Pace, wire: Wire): Sc
 
 // The faults after which the answer is still whole.
 const spares = (fault: Fault): boolean =>
-  fault._tag === "None" || fault._tag === "SlowHeaders" || fault._tag === "SlowFirstToken" ||
+  fault._tag === "None" ||
+  fault._tag === "SlowHeaders" ||
+  fault._tag === "SlowFirstToken" ||
   fault._tag === "OversizedEvent"
 
 const delayOf = (fault: Fault): number =>

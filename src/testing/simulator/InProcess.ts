@@ -17,7 +17,7 @@ import type { Answer, Core } from "./Core.js"
 /** Whatever the host of the URL, the request goes to the simulator. */
 export const make = (core: Core): HttpClient.HttpClient =>
   HttpClient.make((request, url, signal) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const body = yield* bodyText(request)
       const answer = yield* core.handle({
         method: request.method,
@@ -76,9 +76,12 @@ class Response extends Inspectable.Class implements HttpClientResponse.HttpClien
     super()
     this.status = answer.status
     this.headers = Headers.fromInput(answer.headers)
-    this.stream = answer._tag === "Whole"
-      ? answer.body.length === 0 ? Stream.empty : Stream.make(answer.body)
-      : Stream.mapError(answer.body, (cut) => this.broken(cut))
+    this.stream =
+      answer._tag === "Whole"
+        ? answer.body.length === 0
+          ? Stream.empty
+          : Stream.make(answer.body)
+        : Stream.mapError(answer.body, (cut) => this.broken(cut))
   }
 
   get text(): Effect.Effect<string, HttpClientError.ResponseError> {
@@ -90,7 +93,8 @@ class Response extends Inspectable.Class implements HttpClientResponse.HttpClien
       Effect.try({
         try: (): unknown => (text === "" ? null : JSON.parse(text)),
         catch: (cause) => this.broken(cause)
-      }))
+      })
+    )
   }
 
   get urlParamsBody(): Effect.Effect<UrlParams.UrlParams, HttpClientError.ResponseError> {

@@ -65,14 +65,20 @@ const resolve = (input: unknown, root: unknown): Schema | undefined => {
     next = lookUp(root, reference)
   }
   const { allOf: all, ...own } = found
-  return Array.isArray(all) ? all.reduce<Schema>((merged, part) => merge(merged, resolve(part, root) ?? {}), own) : found
+  return Array.isArray(all)
+    ? all.reduce<Schema>((merged, part) => merge(merged, resolve(part, root) ?? {}), own)
+    : found
 }
 
 const lookUp = (root: unknown, reference: string): unknown =>
-  reference.replace(/^#\/?/, "").split("/").filter((step) => step !== "").reduce<unknown>((at, step) => {
-    const name = decodeURIComponent(step).replaceAll("~1", "/").replaceAll("~0", "~")
-    return Predicate.isRecord(at) ? at[name] : Array.isArray(at) ? at[Number(name)] : undefined
-  }, root)
+  reference
+    .replace(/^#\/?/, "")
+    .split("/")
+    .filter((step) => step !== "")
+    .reduce<unknown>((at, step) => {
+      const name = decodeURIComponent(step).replaceAll("~1", "/").replaceAll("~0", "~")
+      return Predicate.isRecord(at) ? at[name] : Array.isArray(at) ? at[Number(name)] : undefined
+    }, root)
 
 const merge = (a: Schema, b: Schema): Schema => ({
   ...a,
@@ -90,8 +96,12 @@ const pickVariant = (variants: Arr.NonEmptyReadonlyArray<unknown>, context: Cont
   if (context.depth < deep) return context.choose.pick(variants)
   const simple = variants.find((variant) => {
     const schema = resolve(variant, context.root)
-    return schema !== undefined && schema["properties"] === undefined && schema["items"] === undefined &&
+    return (
+      schema !== undefined &&
+      schema["properties"] === undefined &&
+      schema["items"] === undefined &&
       schema["anyOf"] === undefined
+    )
   })
   return simple ?? variants[0]
 }
@@ -139,13 +149,16 @@ const array = (schema: Schema, context: Context): ReadonlyArray<unknown> => {
   const prefix = Array.isArray(schema["prefixItems"])
     ? schema["prefixItems"]
     : Array.isArray(schema["items"])
-    ? schema["items"]
-    : []
+      ? schema["items"]
+      : []
   const items = Array.isArray(schema["items"]) ? schema["additionalItems"] : schema["items"]
   const least = Math.max(numberOf(schema["minItems"]) ?? 0, 0)
   const most = numberOf(schema["maxItems"]) ?? Math.max(least, 3)
   const open = items !== false && (items !== undefined || prefix.length === 0)
-  const length = context.depth >= deep ? least : context.choose.integer(Math.max(least, Math.min(1, most)), Math.min(most, least + 2))
+  const length =
+    context.depth >= deep
+      ? least
+      : context.choose.integer(Math.max(least, Math.min(1, most)), Math.min(most, least + 2))
   const values: Array<unknown> = prefix.slice(0, most).map((item) => value(item, deeper(context)))
   if (!open) return values
   const seen = new Set(values.map((item) => JSON.stringify(item)))
@@ -194,9 +207,10 @@ const formats: Readonly<Record<string, (choose: Choices) => string>> = {
   ipv4: (choose) => `192.0.2.${choose.integer(1, 254)}`,
   ipv6: (choose) => `2001:db8::${choose.text(3, hexadecimal)}`,
   uuid: (choose) =>
-    `${choose.text(8, hexadecimal)}-${choose.text(4, hexadecimal)}-4${choose.text(3, hexadecimal)}-a${
-      choose.text(3, hexadecimal)
-    }-${choose.text(12, hexadecimal)}`
+    `${choose.text(8, hexadecimal)}-${choose.text(4, hexadecimal)}-4${choose.text(3, hexadecimal)}-a${choose.text(
+      3,
+      hexadecimal
+    )}-${choose.text(12, hexadecimal)}`
 }
 
 const lower = "abcdefghijklmnopqrstuvwxyz"

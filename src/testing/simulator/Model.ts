@@ -23,16 +23,27 @@ const snapshots: Readonly<Record<string, string>> = {
   o1: "o1-2024-12-17",
   o3: "o3-2025-04-16",
   "o3-mini": "o3-mini-2025-01-31",
-  "o4-mini": "o4-mini-2025-04-16"
+  "o4-mini": "o4-mini-2025-04-16",
+  "claude-haiku-4-5": "claude-haiku-4-5-20251001",
+  "claude-sonnet-4-5": "claude-sonnet-4-5-20250929",
+  "claude-opus-4-5": "claude-opus-4-5-20251101"
 }
 
 /** The default list. */
 export const defaultModels: ReadonlyArray<string> = [
   ...Object.keys(snapshots),
+  "claude-opus-4-6",
+  "claude-sonnet-5",
   "text-embedding-3-small",
   "text-embedding-3-large",
   "text-embedding-ada-002"
 ]
+
+const dimensions: Readonly<Record<string, number>> = {
+  "text-embedding-3-large": 3072,
+  "embedding-3": 2048,
+  "gemini-embedding-001": 3072
+}
 
 const reasoningFamily = /^(?:o[134](?:-|$)|gpt-5(?!-chat))/
 
@@ -40,9 +51,9 @@ const reasoningFamily = /^(?:o[134](?:-|$)|gpt-5(?!-chat))/
 export const describe = (id: string): Model => ({
   id,
   snapshot: snapshots[id] ?? id,
-  kind: id.includes("embedding") ? "embedding" : "chat",
+  kind: id.includes("embed") ? "embedding" : "chat",
   reasoning: reasoningFamily.test(id),
-  dimensions: id.includes("3-large") ? 3072 : 1536
+  dimensions: dimensions[id] ?? 1536
 })
 
 /** Finds a model by its name or by the name of its version. */

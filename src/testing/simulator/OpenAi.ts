@@ -19,17 +19,17 @@ const free = (body: unknown) =>
   ({ _tag: "Whole", model: "", inputTokens: 0, outputTokens: 0, body: JSON.stringify(body) }) as const
 
 const routes: ReadonlyArray<Route> = [
-  { method: "POST", path: /^\/(?:openai\/)?v1\/chat\/completions$/, peek, handle: chatCompletions },
-  { method: "POST", path: /^\/(?:openai\/)?v1\/embeddings$/, peek, handle: embeddings },
+  { method: "POST", path: /^\/v1\/chat\/completions$/, peek, handle: chatCompletions },
+  { method: "POST", path: /^\/v1\/embeddings$/, peek, handle: embeddings },
   {
     method: "GET",
-    path: /^\/(?:openai\/)?v1\/models$/,
+    path: /^\/v1\/models$/,
     peek: nothing,
     handle: (_call, world) => free({ object: "list", data: world.models.map(described) })
   },
   {
     method: "GET",
-    path: /^\/(?:openai\/)?v1\/models\/[^/]+$/,
+    path: /^\/v1\/models\/[^/]+$/,
     peek: nothing,
     handle: ({ path }, world) => {
       const name = path.slice(path.lastIndexOf("/") + 1)

@@ -56,34 +56,41 @@ const whole = (task: ChatRequest.ChatTask, answer: ChatAnswer.ChatAnswer, usage:
     model: task.model.id,
     inputTokens: usage.prompt_tokens,
     outputTokens: usage.completion_tokens,
-    body: JSON.stringify({
-      id,
-      object: "chat.completion",
-      created,
-      model,
-      choices: [{
-        index: 0,
-        message: {
-          role: "assistant",
-          content: calls.length > 0 ? null : answer.text.join(""),
-          ...(calls.length > 0 ? { tool_calls: calls } : {}),
-          refusal: null,
-          annotations: []
-        },
-        logprobs: null,
-        finish_reason: answer.finishReason
-      }],
-      usage,
-      service_tier: "default",
-      system_fingerprint: fingerprint
-    }, null, 2)
+    body: JSON.stringify(
+      {
+        id,
+        object: "chat.completion",
+        created,
+        model,
+        choices: [
+          {
+            index: 0,
+            message: {
+              role: "assistant",
+              content: calls.length > 0 ? null : answer.text.join(""),
+              ...(calls.length > 0 ? { tool_calls: calls } : {}),
+              refusal: null,
+              annotations: []
+            },
+            logprobs: null,
+            finish_reason: answer.finishReason
+          }
+        ],
+        usage,
+        service_tier: "default",
+        system_fingerprint: fingerprint
+      },
+      null,
+      2
+    )
   }
 }
 
 const events = (task: ChatRequest.ChatTask, answer: ChatAnswer.ChatAnswer, usage: Usage): Events => {
   const { created, fingerprint, id, model } = identity(task, answer)
   // Only the middle differs from chunk to chunk: written by hand, a chunk costs a fraction of a JSON.stringify.
-  const head = `data: {"id":"${id}","object":"chat.completion.chunk","created":${created},"model":` +
+  const head =
+    `data: {"id":"${id}","object":"chat.completion.chunk","created":${created},"model":` +
     `${JSON.stringify(model)},"service_tier":"default","system_fingerprint":"${fingerprint}","choices":[`
   const filling = Seed.choices(answer.key, "obfuscation")
   const fillings = filling.text(128)

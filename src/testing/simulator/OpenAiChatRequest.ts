@@ -75,7 +75,8 @@ const notChat: Refused = {
   _tag: "Refused",
   status: 404,
   error: {
-    message: "This is not a chat model and thus not supported in the v1/chat/completions endpoint. " +
+    message:
+      "This is not a chat model and thus not supported in the v1/chat/completions endpoint. " +
       "Did you mean to use v1/completions?",
     type: "invalid_request_error",
     param: "model",

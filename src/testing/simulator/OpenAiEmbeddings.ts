@@ -36,7 +36,11 @@ export const embeddings = ({ json }: Call, world: World): Plan => {
   }
   const dimensions = json["dimensions"] ?? model.dimensions
   if (typeof dimensions !== "number" || !Number.isInteger(dimensions) || dimensions < 1) {
-    return OpenAiError.invalid("Invalid 'dimensions': expected an integer >= 1.", "dimensions", "integer_below_min_value")
+    return OpenAiError.invalid(
+      "Invalid 'dimensions': expected an integer >= 1.",
+      "dimensions",
+      "integer_below_min_value"
+    )
   }
   if (dimensions > model.dimensions) {
     return OpenAiError.invalid(

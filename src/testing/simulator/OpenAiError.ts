@@ -80,11 +80,11 @@ export const ofStatus = (status: number, model: string): Refused => {
     default:
       return status >= 500
         ? refused(
-          status,
-          "server_error",
-          null,
-          "The server had an error while processing your request. Sorry about that!"
-        )
+            status,
+            "server_error",
+            null,
+            "The server had an error while processing your request. Sorry about that!"
+          )
         : refused(status, "invalid_request_error", null, `Request failed with status ${status}.`)
   }
 }

@@ -71,7 +71,11 @@ interface ReadMessage extends Message {
 
 const checkMessage = (value: unknown, at: string): ReadMessage | Refused => {
   if (!Predicate.isRecord(value)) {
-    return invalid(`Invalid type for '${at}': expected an object, but got ${article(value)} instead.`, at, "invalid_type")
+    return invalid(
+      `Invalid type for '${at}': expected an object, but got ${article(value)} instead.`,
+      at,
+      "invalid_type"
+    )
   }
   const role = value["role"]
   if (role === undefined) {

@@ -59,16 +59,12 @@ const refusedByReasoning = (body: Fields): Refused | undefined => {
     if (!isGiven(value) || value === standard) continue
     return name === "temperature"
       ? invalid(
-        `Unsupported value: 'temperature' does not support ${String(value)} with this model. ` +
-          "Only the default (1) value is supported.",
-        name,
-        "unsupported_value"
-      )
-      : invalid(
-        `Unsupported parameter: '${name}' is not supported with this model.`,
-        name,
-        "unsupported_parameter"
-      )
+          `Unsupported value: 'temperature' does not support ${String(value)} with this model. ` +
+            "Only the default (1) value is supported.",
+          name,
+          "unsupported_value"
+        )
+      : invalid(`Unsupported parameter: '${name}' is not supported with this model.`, name, "unsupported_parameter")
   }
   return undefined
 }

@@ -31,7 +31,10 @@ export const checkTools = (body: Fields): Tools | Refused => {
   if (value === undefined || value === null) {
     return choice === undefined || choice === "none"
       ? { _tag: "Tools", list: [], choice: "none", tokens: 0 }
-      : invalid("Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified.", "tool_choice")
+      : invalid(
+          "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified.",
+          "tool_choice"
+        )
   }
   if (!Array.isArray(value) || value.length === 0) {
     return invalid(
@@ -46,7 +49,8 @@ export const checkTools = (body: Fields): Tools | Refused => {
     if ("_tag" in read) return read
     list.push(read)
   }
-  const named = Predicate.isRecord(choice) && Predicate.isRecord(choice["function"]) ? choice["function"]["name"] : undefined
+  const named =
+    Predicate.isRecord(choice) && Predicate.isRecord(choice["function"]) ? choice["function"]["name"] : undefined
   if (typeof named === "string") {
     return list.some((tool) => tool.name === named)
       ? { _tag: "Tools", list, choice: { name: named }, tokens: Token.count(JSON.stringify(value)) }
@@ -89,10 +93,12 @@ const checkTool = (tool: unknown, at: string): Tool | Refused => {
 export const checkFormat = (value: unknown, messages: ReadonlyArray<Message>): Format | Refused => {
   if (!Predicate.isRecord(value) || value["type"] === "text") return { _tag: "Text" }
   if (value["type"] === "json_object") {
-    return messages.some((message) => /json/i.test(message.text)) ? { _tag: "JsonObject" } : invalid(
-      "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.",
-      "messages"
-    )
+    return messages.some((message) => /json/i.test(message.text))
+      ? { _tag: "JsonObject" }
+      : invalid(
+          "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.",
+          "messages"
+        )
   }
   if (value["type"] !== "json_schema") {
     return invalid(

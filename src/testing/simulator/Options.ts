@@ -12,17 +12,19 @@ export interface Options {
   readonly seed?: number | undefined
   /** The only key that is accepted; left out, any key is. */
   readonly apiKey?: string | undefined
-  /** The models that exist; OpenAI's common ones by default. Any other is answered with 404 `model_not_found`. */
+  /** The models that exist; OpenAI's and Anthropic's common ones by default. Any other is answered with 404. */
   readonly models?: ReadonlyArray<string> | undefined
   /** From the headers to the first token; 0. */
   readonly firstToken?: Duration.DurationInput | undefined
   /** From each token to the next; 0. */
   readonly perToken?: Duration.DurationInput | undefined
   /** Limits of each model; a request costs the tokens of its prompt and of its answer. None by default. */
-  readonly rateLimit?: {
-    readonly requestsPerMinute?: number | undefined
-    readonly tokensPerMinute?: number | undefined
-  } | undefined
+  readonly rateLimit?:
+    | {
+        readonly requestsPerMinute?: number | undefined
+        readonly tokensPerMinute?: number | undefined
+      }
+    | undefined
   /** The longest prompt in tokens, 128,000; a longer one gets 400 `context_length_exceeded`. */
   readonly contextTokens?: number | undefined
   /** What goes wrong with which request; nothing by default. */

@@ -2,7 +2,7 @@
  * The limits of the simulated service: a bucket of requests and one of tokens for each model, refilled evenly over the
  * minute. Whole numbers throughout (a token is 60,000 units, a millisecond refills `limit` units), so waits are exact.
  */
-import type { RateLimited } from "./Wire.js"
+import type { LimitState, RateLimited, Wire } from "./Wire.js"
 
 export interface Limits {
   readonly requestsPerMinute?: number | undefined
@@ -12,8 +12,8 @@ export interface Limits {
 export interface RateLimit {
   /** Takes a request of that many tokens, or says why not; a refused request takes nothing. */
   readonly take: (model: string, tokens: number, now: number) => RateLimited | undefined
-  /** `x-ratelimit-*`; empty when nothing is limited. */
-  readonly headers: (model: string, now: number) => Readonly<Record<string, string>>
+  /** `x-ratelimit-*`, or as the wire words them; empty when nothing is limited. */
+  readonly headers: (model: string, now: number, word?: Wire["limitHeaders"]) => Readonly<Record<string, string>>
   readonly reset: () => void
 }
 
@@ -44,16 +44,17 @@ export const make = (limits: Limits): RateLimit => {
     take: (model, tokens, now) => {
       if (limits.requestsPerMinute === undefined && limits.tokensPerMinute === undefined) return undefined
       const bucket = of(model, now)
-      const refusal = shortage(bucket.requests, 1, model, "requests") ?? shortage(bucket.tokens, tokens, model, "tokens")
+      const refusal =
+        shortage(bucket.requests, 1, model, "requests") ?? shortage(bucket.tokens, tokens, model, "tokens")
       if (refusal !== undefined) return refusal
       if (bucket.requests !== undefined) bucket.requests.level -= unit
       if (bucket.tokens !== undefined) bucket.tokens.level -= tokens * unit
       return undefined
     },
-    headers: (model, now) => {
+    headers: (model, now, word = goDurations) => {
       if (limits.requestsPerMinute === undefined && limits.tokensPerMinute === undefined) return {}
       const bucket = of(model, now)
-      return { ...describe(bucket.requests, "requests"), ...describe(bucket.tokens, "tokens") }
+      return word([...stateOf(bucket.requests, "requests"), ...stateOf(bucket.tokens, "tokens")], now)
     },
     reset: () => buckets.clear()
   }
@@ -93,9 +94,23 @@ const shortage = (
   }
 }
 
-const describe = (bucket: Bucket | undefined, kind: string): Readonly<Record<string, string>> =>
-  bucket === undefined ? {} : {
-    [`x-ratelimit-limit-${kind}`]: String(bucket.limit),
-    [`x-ratelimit-remaining-${kind}`]: String(Math.floor(bucket.level / unit)),
-    [`x-ratelimit-reset-${kind}`]: formatWait(Math.ceil((bucket.limit * unit - bucket.level) / bucket.limit))
-  }
+const stateOf = (bucket: Bucket | undefined, kind: LimitState["kind"]): ReadonlyArray<LimitState> =>
+  bucket === undefined
+    ? []
+    : [
+        {
+          kind,
+          limit: bucket.limit,
+          remaining: Math.floor(bucket.level / unit),
+          resetMillis: Math.ceil((bucket.limit * unit - bucket.level) / bucket.limit)
+        }
+      ]
+
+const goDurations = (states: ReadonlyArray<LimitState>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    states.flatMap(({ kind, limit, remaining, resetMillis }) => [
+      [`x-ratelimit-limit-${kind}`, String(limit)],
+      [`x-ratelimit-remaining-${kind}`, String(remaining)],
+      [`x-ratelimit-reset-${kind}`, formatWait(resetMillis)]
+    ])
+  )

@@ -36,14 +36,17 @@ export const choices = (...keys: ReadonlyArray<string | number>): Choices => {
 
 /** The hash as 32 hexadecimal digits. Not for secrets: it is fast, not strong. */
 export const fingerprint = (text: string): string =>
-  hash128(text).map((word) => word.toString(16).padStart(8, "0")).join("")
+  hash128(text)
+    .map((word) => word.toString(16).padStart(8, "0"))
+    .join("")
 
 /** JSON with sorted keys, so that the order in which a client writes its fields does not change the answer. */
 export const canonical = (value: unknown): string =>
   JSON.stringify(value, (_key, inner: unknown) =>
     typeof inner === "object" && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
-      : inner) ?? "null"
+      : inner
+  ) ?? "null"
 
 type Words = readonly [number, number, number, number]
 

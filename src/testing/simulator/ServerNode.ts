@@ -18,7 +18,7 @@ export const listen = (
   core: Core,
   options: { readonly host: string; readonly port: number; readonly flushEach: boolean }
 ): Effect.Effect<number, ListenFailed, Scope.Scope> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
     const server = Http.createServer((request, response) => {
       receive(request, response, (body) => {
@@ -55,11 +55,7 @@ export const listen = (
     return typeof address === "object" && address !== null ? address.port : options.port
   })
 
-const receive = (
-  request: Http.IncomingMessage,
-  response: Http.ServerResponse,
-  then: (body: string) => void
-): void => {
+const receive = (request: Http.IncomingMessage, response: Http.ServerResponse, then: (body: string) => void): void => {
   const parts: Array<Buffer> = []
   let length = 0
   request.on("error", () => response.destroy())
@@ -137,5 +133,5 @@ const write = (response: Http.ServerResponse, bytes: Uint8Array, alone: boolean)
 
 const flat = (headers: Http.IncomingHttpHeaders): Readonly<Record<string, string>> =>
   Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : value ?? ""])
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : (value ?? "")])
   )

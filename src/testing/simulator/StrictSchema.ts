@@ -14,10 +14,14 @@ export const strictFault = (schema: unknown, context: ReadonlyArray<string> = []
       return `${where}, 'additionalProperties' is required to be supplied and to be false.`
     }
     const required = Array.isArray(schema["required"]) ? schema["required"] : []
-    const missing = Object.keys(Predicate.isRecord(properties) ? properties : {}).find((name) => !required.includes(name))
+    const missing = Object.keys(Predicate.isRecord(properties) ? properties : {}).find(
+      (name) => !required.includes(name)
+    )
     if (missing !== undefined) {
-      return `${where}, 'required' is required to be supplied and to be an array including every key in properties. ` +
+      return (
+        `${where}, 'required' is required to be supplied and to be an array including every key in properties. ` +
         `Missing '${missing}'.`
+      )
     }
   }
   for (const keyword of ["properties", "$defs", "definitions"]) {

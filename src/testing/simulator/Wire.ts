@@ -17,6 +17,8 @@ export interface SimulatorRequest {
 export interface Call {
   readonly method: string
   readonly path: string
+  /** What stands behind the path's question mark. */
+  readonly query: string
   readonly headers: Readonly<Record<string, string>>
   /** The body as JSON; undefined when it is none. */
   readonly json: unknown
@@ -90,8 +92,12 @@ export interface Route {
 export interface Wire {
   readonly name: string
   readonly routes: ReadonlyArray<Route>
-  /** Undefined when the key is good; `apiKey` undefined takes any key, but not none. */
-  readonly authenticate: (headers: Readonly<Record<string, string>>, apiKey: string | undefined) => Refused | undefined
+  /** Undefined when the key is good; `apiKey` undefined takes any key, but not none. `now` in epoch milliseconds. */
+  readonly authenticate: (
+    headers: Readonly<Record<string, string>>,
+    apiKey: string | undefined,
+    now: number
+  ) => Refused | undefined
   readonly errorBody: (error: ErrorDetail) => string
   readonly errorFrame: (error: ErrorDetail, shape: ErrorShape) => string
   /** What this wire answers with a status, when nothing else is said. */
@@ -100,6 +106,8 @@ export interface Wire {
   readonly unknownRoute: (method: string, path: string) => Refused
   readonly wrongMethod: (method: string, path: string) => Refused
   readonly headers: (facts: AnswerFacts) => Readonly<Record<string, string>>
+  /** How answers tell what is left of the limits. Default: OpenAI's `x-ratelimit-*` */
+  readonly limitHeaders?: (limits: ReadonlyArray<LimitState>, now: number) => Readonly<Record<string, string>>
 }
 
 export interface RateLimited {
@@ -110,6 +118,14 @@ export interface RateLimited {
   readonly requested: number
   /** Undefined when the request is larger than the limit, and can never pass. */
   readonly waitMillis: number | undefined
+}
+
+/** What is left of a limit, and when it is whole again. */
+export interface LimitState {
+  readonly kind: "requests" | "tokens"
+  readonly limit: number
+  readonly remaining: number
+  readonly resetMillis: number
 }
 
 export interface AnswerFacts {

@@ -1,0 +1,152 @@
+/**
+ * Azure OpenAI: OpenAI's protocol, with deployments of one's own in the place of models.
+ */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import type * as ChatRequest from "../ChatRequest.js"
+import { LlmClient, type Service } from "../LlmClient.js"
+import * as ChatCompletions from "../wire/ChatCompletions.js"
+import * as AccessToken from "./AccessToken.js"
+import * as HttpProvider from "./HttpProvider.js"
+import * as Settings from "./Settings.js"
+
+/**
+ * - `endpoint`: of the resource, such as `https://NAME.openai.azure.com`; https, unless it is on this machine
+ * - `deployment`: for requests that name none; a `model` that a request names is its deployment
+ * - `embeddingDeployment`: the same for embeddings. Default: `deployment`
+ * - `apiVersion`: such as `2024-10-21`. Left out, calls go to the v1 surface, which has no versions
+ * - `apiKey` or `token`, one of them. The token, such as Entra ID's, is run at every attempt; its failure is an
+ *   `AuthenticationFailed`, unless it is an `LlmError` already
+ * - `isReasoningModel`: whether a deployment is of a model that refuses `max_tokens` and sampling settings. Default: when
+ *   its name says so, as `gpt-5-mini` or `my-o3` do
+ * - `headers`: sent with every request
+ * - `defaults`: settings for every request that has none of its own
+ */
+export interface Options {
+  readonly endpoint: string
+  readonly deployment: string
+  readonly embeddingDeployment?: string | undefined
+  readonly apiVersion?: string | undefined
+  readonly apiKey?: Redacted.Redacted | undefined
+  readonly token?: AccessToken.AccessToken | undefined
+  readonly isReasoningModel?: ((deployment: string) => boolean) | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly defaults?: ChatRequest.Settings | undefined
+}
+
+// --- Endpoint ----------------------------------------------------------------
+
+const paths = { chat: "chat/completions", stream: "chat/completions", embed: "embeddings" } as const
+
+/** The deployment is in the path of the older surface, and in the body's `model` of the newer one. */
+const urlAt =
+  (endpoint: string, apiVersion: string | undefined): HttpProvider.Options["url"] =>
+  (operation, deployment) =>
+    apiVersion === undefined
+      ? `${endpoint}/openai/v1/${paths[operation]}`
+      : `${endpoint}/openai/deployments/${encodeURIComponent(deployment)}/${paths[operation]}?api-version=${encodeURIComponent(apiVersion)}`
+
+// --- Authentication ----------------------------------------------------------
+
+const authentication = (options: Options, named: typeof names): ReturnType<typeof AccessToken.orKey> =>
+  AccessToken.orKey(options, named, (key) => ({ "api-key": key }))
+
+// --- Quirks ------------------------------------------------------------------
+
+/** Many call a deployment after its model, often with something before it. gpt-5-chat is no reasoning model. */
+const soundsLikeReasoning = (deployment: string): boolean =>
+  /(?:^|[-_.])(?:o[1-9]|gpt-5(?!-chat))(?:[-_.]|$)/i.test(deployment)
+
+/** Earlier versions refuse a request that has `stream_options`. */
+const firstVersionWithUsage = "2024-09-01"
+
+const quirksOf = ({ apiVersion, isReasoningModel = soundsLikeReasoning }: Options): ChatCompletions.Quirks => ({
+  maxTokensField: (deployment) => (isReasoningModel(deployment) ? "max_completion_tokens" : "max_tokens"),
+  isReasoningModel,
+  asksForUsage: apiVersion === undefined || apiVersion >= firstVersionWithUsage,
+  maxEmbeddingInputs: 2048
+})
+
+// --- Client and layers -------------------------------------------------------
+
+const names = {
+  endpoint: "endpoint",
+  deployment: "deployment",
+  embeddingDeployment: "embeddingDeployment",
+  apiVersion: "apiVersion",
+  apiKey: "apiKey",
+  token: "token"
+}
+
+const variables: typeof names = {
+  endpoint: "AZURE_OPENAI_ENDPOINT",
+  deployment: "AZURE_DEPLOYMENT_NAME",
+  embeddingDeployment: "AZURE_EMBEDDING_DEPLOYMENT_NAME",
+  apiVersion: "OPENAI_API_VERSION",
+  apiKey: "AZURE_OPENAI_API_KEY",
+  token: "AZURE_OPENAI_AD_TOKEN"
+}
+
+const makeNamed = (
+  options: Options,
+  named: typeof names
+): Effect.Effect<Service, ConfigError.ConfigError, HttpClient.HttpClient> =>
+  Effect.gen(function* () {
+    const { apiVersion, defaults, deployment, embeddingDeployment = deployment } = options
+    const endpoint = yield* Settings.secureUrl(named.endpoint, options.endpoint)
+    if (apiVersion !== undefined) yield* Settings.name(named.apiVersion, apiVersion)
+    return yield* HttpProvider.make({
+      provider: "azure-openai",
+      model: yield* Settings.name(named.deployment, deployment),
+      embeddingModel: yield* Settings.name(named.embeddingDeployment, embeddingDeployment),
+      wire: ChatCompletions.make(quirksOf(options)),
+      url: urlAt(endpoint, apiVersion),
+      ...(yield* authentication(options, named)),
+      defaults
+    })
+  })
+
+/** A client from options. Fails with a `ConfigError` that names the wrong one. */
+export const make = (options: Options): Effect.Effect<Service, ConfigError.ConfigError, HttpClient.HttpClient> =>
+  makeNamed(options, names)
+
+/** `LlmClient` from options. Fails with a `ConfigError` that names the wrong one. */
+export const layer = (options: Options): Layer.Layer<LlmClient, ConfigError.ConfigError, HttpClient.HttpClient> =>
+  Layer.effect(LlmClient, make(options))
+
+/**
+ * `LlmClient` from configuration: `AZURE_OPENAI_ENDPOINT`, `AZURE_DEPLOYMENT_NAME`, `AZURE_OPENAI_API_KEY` or
+ * `AZURE_OPENAI_AD_TOKEN`, and where they are set `OPENAI_API_VERSION` and `AZURE_EMBEDDING_DEPLOYMENT_NAME`. Options given
+ * here stand before the configuration's. Fails with a `ConfigError` that names the missing or malformed variable.
+ */
+export const layerConfig = (
+  options: Partial<Options> = {}
+): Layer.Layer<LlmClient, ConfigError.ConfigError, HttpClient.HttpClient> =>
+  Layer.effect(
+    LlmClient,
+    Effect.gen(function* () {
+      const isAuthenticated = options.apiKey !== undefined || options.token !== undefined
+      const read = (variable: string): Config.Config<Redacted.Redacted | undefined> =>
+        isAuthenticated ? Config.succeed(undefined) : Settings.optional(undefined, Config.redacted(variable))
+      const token = yield* read(variables.token)
+      return yield* makeNamed(
+        {
+          ...options,
+          endpoint: options.endpoint ?? (yield* Config.string(variables.endpoint)),
+          deployment: options.deployment ?? (yield* Config.string(variables.deployment)),
+          embeddingDeployment: yield* Settings.optional(
+            options.embeddingDeployment,
+            Config.string(variables.embeddingDeployment)
+          ),
+          apiVersion: yield* Settings.optional(options.apiVersion, Config.string(variables.apiVersion)),
+          apiKey: options.apiKey ?? (yield* read(variables.apiKey)),
+          token: token === undefined ? options.token : Effect.succeed(yield* Settings.key(variables.token, token))
+        },
+        variables
+      )
+    })
+  )

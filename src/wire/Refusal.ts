@@ -1,0 +1,32 @@
+/**
+ * How a wire says, amid the writing of a request, that it cannot write it: the walk over the prompt ends there, and what
+ * is left is the error.
+ */
+import * as Either from "effect/Either"
+import { InvalidRequest, type LlmError, UnsupportedFeature } from "../LlmError.js"
+import type { Encoded, Origin } from "./Wire.js"
+
+/** Thrown within `encoding` only. */
+class Refusal {
+  constructor(readonly error: LlmError) {}
+}
+
+/** The protocol has no words for this; `feature` names it. */
+export const refuse = (origin: Origin, feature: string, message: string): never => {
+  throw new Refusal(new UnsupportedFeature({ ...origin, attempts: 0, feature, message }))
+}
+
+/** The request contradicts itself, or lacks what the protocol needs; `param` names the setting. */
+export const invalid = (origin: Origin, param: string, message: string): never => {
+  throw new Refusal(new InvalidRequest({ ...origin, attempts: 0, param, message }))
+}
+
+/** Runs the writing of a request. Left: what it was refused for. */
+export const encoding = (write: () => Encoded): Either.Either<Encoded, LlmError> => {
+  try {
+    return Either.right(write())
+  } catch (error) {
+    if (error instanceof Refusal) return Either.left(error.error)
+    throw error
+  }
+}
