@@ -27,7 +27,7 @@ import * as SingleFlight from "./SingleFlight.js"
 
 /**
  * - `timeToLive`: how long an answer is kept. Default: as long as the layer lives
- * - `capacity`: how many answers are kept, the least recently used leave first. Default: 1,000
+ * - `capacity`: how many answers are kept, of chats and of embeddings each; the least recently used leave first. Default: 1,000
  */
 export interface CacheOptions {
   readonly timeToLive?: Duration.DurationInput
