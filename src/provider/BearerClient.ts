@@ -6,7 +6,6 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as ChatRequest from "../ChatRequest.js"
 import type { Service } from "../LlmClient.js"
@@ -87,16 +86,14 @@ export const fromConfig = (
   variables: Names
 ): Effect.Effect<Service, ConfigError.ConfigError, HttpClient.HttpClient> =>
   Effect.gen(function* () {
-    const optional = <A>(given: A | undefined, variable: Config.Config<A>): Config.Config<A | undefined> =>
-      given === undefined ? Config.map(Config.option(variable), Option.getOrUndefined) : Config.succeed(given)
     return yield* make(
       sheet,
       {
         ...options,
-        apiKey: yield* optional(options.apiKey, Config.redacted(variables.apiKey)),
+        apiKey: yield* Settings.optional(options.apiKey, Config.redacted(variables.apiKey)),
         model: options.model ?? (yield* Config.string(variables.model)),
-        embeddingModel: yield* optional(options.embeddingModel, Config.string(variables.embeddingModel)),
-        baseUrl: yield* optional(options.baseUrl, Config.string(variables.baseUrl))
+        embeddingModel: yield* Settings.optional(options.embeddingModel, Config.string(variables.embeddingModel)),
+        baseUrl: yield* Settings.optional(options.baseUrl, Config.string(variables.baseUrl))
       },
       variables
     )

@@ -6,7 +6,6 @@ import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as ChatRequest from "../ChatRequest.js"
 import { LlmClient, type Service } from "../LlmClient.js"
@@ -109,8 +108,8 @@ export const layer = (options: Options): Layer.Layer<LlmClient, ConfigError.Conf
 
 /**
  * `LlmClient` from configuration: `OPENAI_API_KEY`, `OPENAI_MODEL`, and where they are set
- * `OPENAI_EMBEDDING_MODEL`, `OPENAI_BASE_URL`, `OPENAI_ORGANIZATION` and `OPENAI_PROJECT`. Options given here stand before the configuration's. Fails with a
- * `ConfigError` that names the missing or malformed variable.
+ * `OPENAI_EMBEDDING_MODEL`, `OPENAI_BASE_URL`, `OPENAI_ORGANIZATION` and `OPENAI_PROJECT`. Options given here stand
+ * before the configuration's. Fails with a `ConfigError` that names the missing or malformed variable.
  */
 export const layerConfig = (
   options: Partial<Options> = {}
@@ -118,19 +117,15 @@ export const layerConfig = (
   Layer.effect(
     LlmClient,
     Effect.gen(function* () {
-      const optional = (given: string | undefined, variable: string): Config.Config<string | undefined> =>
-        given === undefined
-          ? Config.map(Config.option(Config.string(variable)), Option.getOrUndefined)
-          : Config.succeed(given)
       return yield* makeNamed(
         {
           ...options,
           apiKey: options.apiKey ?? (yield* Config.redacted(variables.apiKey)),
           model: options.model ?? (yield* Config.string(variables.model)),
-          embeddingModel: yield* optional(options.embeddingModel, variables.embeddingModel),
-          baseUrl: yield* optional(options.baseUrl, variables.baseUrl),
-          organization: yield* optional(options.organization, variables.organization),
-          project: yield* optional(options.project, variables.project)
+          embeddingModel: yield* Settings.optional(options.embeddingModel, Config.string(variables.embeddingModel)),
+          baseUrl: yield* Settings.optional(options.baseUrl, Config.string(variables.baseUrl)),
+          organization: yield* Settings.optional(options.organization, Config.string(variables.organization)),
+          project: yield* Settings.optional(options.project, Config.string(variables.project))
         },
         variables
       )

@@ -7,7 +7,6 @@ import type * as ConfigError from "effect/ConfigError"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as ChatRequest from "../ChatRequest.js"
 import { LlmClient, type Service } from "../LlmClient.js"
@@ -127,17 +126,13 @@ export const layerConfig = (
   Layer.effect(
     LlmClient,
     Effect.gen(function* () {
-      const optional = (given: string | undefined, variable: string): Config.Config<string | undefined> =>
-        given === undefined
-          ? Config.map(Config.option(Config.string(variable)), Option.getOrUndefined)
-          : Config.succeed(given)
       return yield* makeNamed(
         {
           ...options,
           apiKey: options.apiKey ?? (yield* Config.redacted(variables.apiKey)),
           model: options.model ?? (yield* Config.string(variables.model)),
-          embeddingModel: yield* optional(options.embeddingModel, variables.embeddingModel),
-          baseUrl: yield* optional(options.baseUrl, variables.baseUrl)
+          embeddingModel: yield* Settings.optional(options.embeddingModel, Config.string(variables.embeddingModel)),
+          baseUrl: yield* Settings.optional(options.baseUrl, Config.string(variables.baseUrl))
         },
         variables
       )
