@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
  * - `not-a-tag`: a tag that has no meaning here
  * - `unknown-variable`, `unknown-section`: the Schema has no such field
  * - `not-text`: the field cannot be written as text: it is a list, a struct, or a type of its own
- * - `not-a-section`: the field cannot be gone through or tested
+ * - `not-a-section`: the field can neither be tested nor gone through
  * - `unknown-partial`: no such template was given, or lies beside the file
  * - `endless-partial`: a partial that includes itself without going deeper into the data
  * - `missing-value`: a variable was not given when rendering, which the compiler would have refused
@@ -31,7 +31,7 @@ export type Kind = typeof Kind.Type
 
 const place = {
   kind: Kind,
-  /** The file or the partial; none for the text that was given itself. */
+  /** The file, or the name of the partial; none for the text that was given itself. */
   file: Schema.optional(Schema.String),
   /** From 1. */
   line: Schema.Number,
@@ -44,7 +44,7 @@ export const Problem = Schema.Struct({ ...place, message: Schema.String })
 
 export interface Problem extends Schema.Schema.Type<typeof Problem> {}
 
-/** A template that cannot be used. Its place is that of the first problem, its message has the words of all. */
+/** A template that cannot be used. Its place is that of the first problem; its message has the words of all. */
 export class TemplateError extends Schema.TaggedError<TemplateError>("effect-llm/TemplateError")("TemplateError", {
   ...place,
   message: Schema.String,
@@ -58,10 +58,4 @@ const placed = ({ column, file, line, message }: Problem): string =>
 export const fromProblems = (first: Problem, ...rest: ReadonlyArray<Problem>): TemplateError => {
   const problems = [first, ...rest]
   return new TemplateError({ ...first, message: problems.map(placed).join("\n"), problems })
-}
-
-/** Line and column, from 1, of a place in a text. */
-export const positionOf = (text: string, index: number): { readonly line: number; readonly column: number } => {
-  const before = text.slice(0, index)
-  return { line: before.split("\n").length, column: index - before.lastIndexOf("\n") }
 }

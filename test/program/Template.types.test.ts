@@ -1,5 +1,7 @@
+import type { Error, FileSystem } from "@effect/platform"
 import { assertType, describe, expectTypeOf, it } from "@effect/vitest"
-import { Template } from "effect-llm"
+import { type Effect, Schema } from "effect"
+import { type Prompt, Template } from "effect-llm"
 
 // What the compiler takes or refuses is written inside of functions that nobody runs.
 
@@ -77,5 +79,58 @@ describe("the types of templates", () => {
     assertType(() => Template.make("Dear {{name"))
     // @ts-expect-error not closed, behind one that is
     assertType(() => Template.make("Dear {{name}}, {{age}"))
+  })
+})
+
+describe("the types of templates of messages", () => {
+  it("have the variables of all messages", () => {
+    const advice = Template.chat(Template.system("You are {{who}}."), Template.user("{{question}} {{who}}"))
+    assertType(() => {
+      expectTypeOf(advice).toEqualTypeOf<
+        Template.ChatTemplate<{ readonly who: Template.Value; readonly question: Template.Value }>
+      >()
+      expectTypeOf(advice.render({ who: "a cook", question: "Why?" })).toEqualTypeOf<Prompt.Prompt>()
+      return Template.chat(Template.system("Be kind."), Template.user("Hello")).render()
+    })
+    // @ts-expect-error question is missing
+    assertType(() => advice.render({ who: "a cook" }))
+    // @ts-expect-error there is no city
+    assertType(() => advice.render({ who: "a cook", question: "Why?", city: "London" }))
+    // @ts-expect-error a string may hold anything
+    assertType(() => Template.user(text))
+    // @ts-expect-error a section
+    assertType(() => Template.system("{{#a}}b{{/a}}"))
+  })
+})
+
+describe("the types of templates from files", () => {
+  it("have the variables of the Schema", () => {
+    const Order = Schema.Struct({
+      name: Schema.String,
+      items: Schema.Array(Schema.Struct({ title: Schema.String })),
+      count: Schema.NumberFromString,
+      note: Schema.optional(Schema.String)
+    })
+    assertType(() => {
+      const parsed = Template.parse(Order, text)
+      expectTypeOf(parsed).toEqualTypeOf<Effect.Effect<Template.Template<typeof Order.Type>, Template.TemplateError>>()
+      expectTypeOf(Template.load(Order, "order.mustache")).toEqualTypeOf<
+        Effect.Effect<
+          Template.Template<typeof Order.Type>,
+          Template.TemplateError | Error.PlatformError,
+          FileSystem.FileSystem
+        >
+      >()
+    })
+    const template = {} as Template.Template<typeof Order.Type>
+    assertType(() => template.render({ name: "Ada", items: [{ title: "a" }], count: 1 }))
+    // @ts-expect-error items is missing
+    assertType(() => template.render({ name: "Ada", count: 1 }))
+    // @ts-expect-error a list of titles
+    assertType(() => template.render({ name: "Ada", items: ["a"], count: 1 }))
+    assertType(() => {
+      const chat = Template.chat(Template.message("system", template), Template.user("{{question}}"))
+      return chat.render({ name: "Ada", items: [], count: 1, question: "Why?" })
+    })
   })
 })
