@@ -27,8 +27,9 @@ export type Input = string | Prompt.Part | ReadonlyArray<Prompt.Part> | Prompt.M
  * - `settings`: of every call; those of a turn go before them
  * - `window`: how much is sent. Default: everything
  * - `summarize`: what falls out of the window is summarized by a call, and the summary sent as a note. Default: it is left
- *   out. Each message is summarized once; so that not every turn needs a summary, half of the window is made free. If a
- *   summary fails, the turn goes on without, with a warning in the log, and the next turn tries again
+ *   out. Each message is summarized once, and no summary is summarized; so that not every turn needs one, half of the
+ *   window is made free. If a summary fails, the turn goes on without it, with a warning in the log, and the next turn
+ *   tries again
  */
 export interface Options<E = never> {
   readonly system?: string | undefined
@@ -196,8 +197,10 @@ export const makeKept = <E>(
       settings: ChatRequest.Settings
     ): Effect.Effect<Prompt.Prompt, ContextLengthExceeded | E> =>
       Effect.gen(function* () {
-        const { summarize: summarizing = false, window } = options
-        const history = yield* ref
+        const { window } = options
+        const how = options.summarize === true ? {} : (options.summarize ?? false)
+        const current = Effect.map(ref, (history) => withNewestNotes(history, how === false ? 4 : (how.notes ?? 4)))
+        const history = yield* current
         if (window === undefined) return [...History.toPrompt(history), ...added]
 
         const fit = (of: History.History, share?: number): Effect.Effect<Fitted, ContextLengthExceeded | E> =>
@@ -210,15 +213,14 @@ export const makeKept = <E>(
               // The notes have become too long: the oldest is left out, of this prompt alone.
               Effect.catchIf(
                 (error) => isLlmError(error) && of.summaries.length > 0,
-                () => fit(withoutOldestNote(of), share)
+                () => fit(withNewestNotes(of, of.summaries.length - 1), share)
               )
             )
 
         const fitted = yield* fit(history)
-        if (fitted.dropped.length === 0 || summarizing === false) return fitted.prompt
+        if (fitted.dropped.length === 0 || how === false) return fitted.prompt
         const { dropped } = yield* fit(history, 1 / 2)
-        const summarized = yield* note(history, dropped.length, summarizing === true ? {} : summarizing)
-        return summarized ? (yield* fit(yield* ref)).prompt : fitted.prompt
+        return (yield* note(history, dropped.length, how)) ? (yield* fit(yield* current)).prompt : fitted.prompt
       })
 
     /** Summarizes the oldest messages that no summary stands for. Says whether it did. */
@@ -287,9 +289,11 @@ export const makeKept = <E>(
     return { conversation, replace }
   })
 
-const withoutOldestNote = (history: History.History): History.History => {
-  const [oldest, ...summaries] = history.summaries
-  return { ...history, messages: history.messages.slice(oldest?.messages ?? 0), summaries }
+/** The same history as if what its oldest summaries stand for had not been said. */
+const withNewestNotes = (history: History.History, count: number): History.History => {
+  const surplus = history.summaries.slice(0, Math.max(0, history.summaries.length - count))
+  const gone = surplus.reduce((sum, summary) => sum + summary.messages, 0)
+  return { ...history, messages: history.messages.slice(gone), summaries: history.summaries.slice(surplus.length) }
 }
 
 /** The same stream, whose answer is kept when it is whole, before its `Finish` is given out. */

@@ -12,10 +12,12 @@ import * as Prompt from "../Prompt.js"
  * - `instructions`: what the model is told to do with the messages. Default: to keep names, figures, decisions and open
  *   questions
  * - `settings`: of the call, a cheaper `model` for example. Default: at most 256 tokens
+ * - `notes`: how many summaries are sent at most, the newest; the others stay in the history. Default: 4
  */
 export interface SummarizeOptions {
   readonly instructions?: string | undefined
   readonly settings?: ChatRequest.Settings | undefined
+  readonly notes?: number | undefined
 }
 
 const defaultInstructions =
