@@ -33,8 +33,8 @@ const program = Effect.gen(function* () {
   yield* Effect.raceFirst(Effect.forever(turn), left).pipe(Effect.catchTag("QuitException", () => Effect.void))
   const { messages } = yield* conversation.history
   yield* terminal.display(`\nBye, after ${messages.length / 2} turns.\n`)
-  // -> Hello. You have said 1 thing.
-  // -> You are Ada. You have said 2 things.
+  // -> > Hello. You have said 1 thing.
+  // -> > You are Ada. You have said 2 things.
   // -> Bye, after 2 turns.
 })
 
