@@ -75,7 +75,10 @@ export interface Keeper<E> {
 
 const inMemory: Keeper<never> = { check: Effect.void, save: () => Effect.void }
 
-/** A conversation in memory, with the client of the context. */
+/**
+ * A conversation in memory. It keeps the client that it was made with, so provide the client's layer to the whole program,
+ * not to `make` alone.
+ */
 export const make = <E = never>(options: Options<E> = {}): Effect.Effect<Conversation<E>, never, LlmClient> =>
   Effect.flatMap(LlmClient, (client) =>
     Effect.map(makeKept<E>(client, options, inMemory, firstHistory(options)), (kept) => kept.conversation)

@@ -18,26 +18,7 @@ export interface Marker {
 const begins = (from: Marker["from"], before: string | undefined): boolean =>
   from === "anywhere" || before === undefined || (from === "line" ? before === "\n" : /\s/.test(before))
 
-/** A text as characters, each with the number of backslashes behind it; the first is what stands before any character. */
-interface Split {
-  readonly characters: ReadonlyArray<string>
-  readonly backslashes: ReadonlyArray<number>
-  readonly bare: string
-}
-
-const split = (text: string): Split => {
-  const characters: Array<string> = []
-  const backslashes = [0]
-  for (let index = 0; index < text.length; index++) {
-    const character = text.charAt(index)
-    if (character === "\\") backslashes[characters.length] = (backslashes[characters.length] ?? 0) + 1
-    else {
-      characters.push(character)
-      backslashes.push(0)
-    }
-  }
-  return { characters, backslashes, bare: characters.join("") }
-}
+const bareOf = (text: string): string => (text.includes("\\") ? text.replaceAll("\\", "") : text)
 
 /** Where a marker begins in a text without backslashes that goes on with `rest`. */
 const places = (bare: string, rest: string, markers: ReadonlyArray<Marker>): ReadonlySet<number> => {
@@ -53,15 +34,26 @@ const places = (bare: string, rest: string, markers: ReadonlyArray<Marker>): Rea
   return found
 }
 
+/** The text with so many backslashes more behind the first character of each marker. */
 const shifted = (text: string, rest: string, markers: ReadonlyArray<Marker>, by: 1 | -1): string => {
-  const { backslashes, bare, characters } = split(text)
-  const found = places(bare, rest, markers)
+  const found = places(bareOf(text), rest, markers)
   if (found.size === 0) return text
-  const out = ["\\".repeat(backslashes[0] ?? 0)]
-  for (const [index, character] of characters.entries()) {
-    const count = (backslashes[index + 1] ?? 0) + (found.has(index) ? by : 0)
-    out.push(character, "\\".repeat(Math.max(count, 0)))
+  const out: Array<string> = []
+  /** How many characters are out that are no backslashes, and where the run of backslashes behind the last one begins. */
+  let characters = 0
+  let run = 0
+  const close = (end: number): void => {
+    const count = end - run + (found.has(characters - 1) ? by : 0)
+    if (count > 0) out.push("\\".repeat(count))
   }
+  for (let index = 0; index < text.length; index++) {
+    if (text[index] === "\\") continue
+    close(index)
+    out.push(text.charAt(index))
+    characters++
+    run = index + 1
+  }
+  close(text.length)
   return out.join("")
 }
 
@@ -75,4 +67,4 @@ export const unescape = (text: string, rest: string, markers: ReadonlyArray<Mark
 
 /** Whether a text has a marker, or makes one with what follows. */
 export const has = (text: string, rest: string, markers: ReadonlyArray<Marker>): boolean =>
-  places(split(text).bare, rest, markers).size > 0
+  places(bareOf(text), rest, markers).size > 0
