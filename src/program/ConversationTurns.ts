@@ -229,10 +229,8 @@ export const makeKept = <E>(
     /** Summarizes the oldest messages that no summary stands for. Says whether it did. */
     const note = (history: History.History, count: number, how: SummarizeOptions): Effect.Effect<boolean> =>
       Effect.uninterruptibleMask((restore) => {
-        const rest = history.messages.slice(History.summarized(history))
-        // System messages that stand first are not dropped, and not counted.
-        const first = rest.findIndex((message) => message.role !== "system")
-        const messages = rest.slice(0, Math.max(first, 0) + count)
+        const messages = summarizable(history.messages.slice(History.summarized(history)), count)
+        if (messages.length === 0) return Effect.succeed(false)
         return restore(summarize(client, messages, how)).pipe(
           Effect.flatMap(({ text, usage }) =>
             Effect.zipRight(
@@ -291,6 +289,19 @@ export const makeKept = <E>(
     }
     return { conversation, replace }
   })
+
+/**
+ * The messages that a summary can stand for when so many were dropped. System messages that stand first are not dropped,
+ * and not counted; a turn whose tool calls wait for their results stays, for the results stay.
+ */
+const summarizable = (messages: ReadonlyArray<Prompt.Message>, dropped: number): ReadonlyArray<Prompt.Message> => {
+  const first = Math.max(
+    0,
+    messages.findIndex((message) => message.role !== "system")
+  )
+  const open = History.openCalls(messages).length === 0 ? 0 : (History.turnsOf(messages).at(-1)?.length ?? 0)
+  return messages.slice(0, Math.min(first + dropped, messages.length - open))
+}
 
 /** The same history as if what its oldest summaries stand for had not been said. */
 const withNewestNotes = (history: History.History, count: number): History.History => {

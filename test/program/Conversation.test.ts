@@ -466,6 +466,32 @@ describe("a conversation with summaries", () => {
     )
   )
 
+  it.effect("does not stand for a turn whose tool calls wait: their results would be without them", () =>
+    Effect.gen(function* () {
+      const call: MockLlm.Reply = { toolCalls: [{ id: "1", name: "f", arguments: "{}" }] }
+      const mock = yield* MockLlm.make([...letters.slice(0, 2), call, "short", "fine", "short", "well"])
+      yield* Effect.gen(function* () {
+        const conversation = yield* Conversation.make({ window: yield* window(150), summarize })
+        yield* conversation.send(letters[0] ?? "")
+        yield* conversation.send(letters[1] ?? "")
+        yield* conversation.send("x".repeat(30))
+        yield* conversation.send([Prompt.toolResult("1", "r".repeat(20)), Prompt.user("y".repeat(60))])
+        const { messages, summaries } = yield* conversation.history
+        expect(summaries).toEqual([{ text: "short", messages: 4 }])
+        expect(messages).toHaveLength(9)
+        yield* conversation.send("z".repeat(40))
+        expect((yield* conversation.history).summaries).toEqual([
+          { text: "short", messages: 4 },
+          { text: "short", messages: 5 }
+        ])
+      }).pipe(Effect.provide(mock.layer))
+      for (const each of yield* mock.calls) {
+        if (each.operation === "embed") continue
+        expect(each.request.prompt.find(({ role }) => role !== "system")?.role).toBe("user")
+      }
+    }).pipe(Effect.provide(silent))
+  )
+
   it.effect("reads what was said as words of others, one message a line", () =>
     Effect.gen(function* () {
       const conversation = yield* Conversation.make({
