@@ -16,6 +16,7 @@ import {
 import type { StreamPart } from "../StreamPart.js"
 import { Given } from "../StreamPart.js"
 import type { Usage } from "../Usage.js"
+import { Blocks } from "./Blocks.js"
 import * as FinishReasons from "./FinishReasons.js"
 import { type Piece, ToolCallAssembly } from "./ToolCallAssembly.js"
 
@@ -52,6 +53,9 @@ export class StreamAssembly {
   /** The end marker has come: nothing behind it is read. */
   done = false
   failure: LlmError | undefined
+
+  /** Which blocks have come, for a wire that says the whole of a block behind its pieces. */
+  readonly blocks = new Blocks()
 
   private out: Array<StreamPart> = []
   private readonly given = new Given()
