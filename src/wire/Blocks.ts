@@ -5,8 +5,8 @@
  * A block is of a kind, stands in an item of the answer, and is one of the item's parts.
  */
 export class Blocks {
-  /** Where an item stands, by the ids that it goes by. */
-  private readonly places = new Map<string, number>()
+  /** Where an item stands, by the ids that it goes by; an id that several items have tells none. */
+  private readonly places = new Map<string, number | undefined>()
   private readonly given = new Set<string>()
   private readonly closed = new Set<string>()
   /** Kinds of which something came that did not say its item, and of these the ones whose whole is still to come. */
@@ -33,7 +33,12 @@ export class Blocks {
       typeof index === "number"
         ? index
         : (this.known(...names) ?? (names.length === 0 ? undefined : -1 - this.places.size))
-    if (place !== undefined) for (const name of names) this.places.set(name, place)
+    if (place !== undefined) {
+      for (const name of names) {
+        const isTold = this.places.has(name) && this.places.get(name) !== place
+        this.places.set(name, isTold ? undefined : place)
+      }
+    }
     return place
   }
 

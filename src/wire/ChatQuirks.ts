@@ -27,13 +27,15 @@ export interface Quirks {
 /** The settings that reasoning models refuse unless they have their default. */
 const samplingDefaults = { temperature: 1, topP: 1, frequencyPenalty: 0, presencePenalty: 0 } as const
 
+const isGiven = (value: unknown): boolean => value !== undefined && !(Array.isArray(value) && value.length === 0)
+
 /** The request without what the model would refuse, and a warning for each thing left out. */
 export const adapt = (
   request: ChatRequest.ChatRequest,
   model: string,
   quirks: Pick<Quirks, "isReasoningModel" | "untaken">
 ): readonly [ChatRequest.ChatRequest, ReadonlyArray<Completion.Warning>] => {
-  const found = (quirks.untaken ?? []).filter((setting) => request[setting] !== undefined)
+  const found = (quirks.untaken ?? []).filter((setting) => isGiven(request[setting]))
   if (quirks.isReasoningModel?.(model) === true) {
     if (request.temperature !== undefined && request.temperature !== samplingDefaults.temperature)
       found.push("temperature")

@@ -149,9 +149,13 @@ const checkAllTools = ({ tool_choice: choice, tools }: Fields): Tools | Refused 
 
 const checkTextFormat = (format: unknown, messages: ReadonlyArray<Message>): Format | Refused => {
   const type = record(format)["type"]
-  const refusedJson = { "'messages' must": "Response input messages must", response_format: "text.format" }
+  const words = {
+    "'messages' must": "Response input messages must",
+    "^messages$": "input",
+    response_format: "text.format"
+  }
   const checked = checkFormat(type === "json_schema" ? { type, json_schema: format } : format, messages)
-  return Object.entries(refusedJson).reduce(
+  return Object.entries(words).reduce(
     (result: Format | Refused, [from, to]) => lifted(result, new RegExp(from), to),
     lifted(checked, /\.json_schema/, "")
   )
