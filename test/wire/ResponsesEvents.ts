@@ -1,15 +1,11 @@
 /**
  * Reads events with the Responses wire alone: no HTTP, no framing.
  */
-import { Chunk, Duration, Either } from "effect"
-import { ChatRequest, type Completion, type LlmError, StreamPart } from "../../src/index.js"
+import { Either } from "effect"
+import { ChatRequest, type LlmError } from "../../src/index.js"
 import * as Responses from "../../src/wire/Responses.js"
-import { StreamAssembly } from "../../src/wire/StreamAssembly.js"
-import type { Encoded, Received, Wire } from "../../src/wire/Wire.js"
-
-export const origin = { provider: "acme", model: "acme-1" }
-
-export const received: Received = { origin, headers: {}, requestId: "req-1", now: 0 }
+import type { Encoded, Wire } from "../../src/wire/Wire.js"
+import { type Decoded, decodeBy, type Events, origin, received } from "./MessagesEvents.js"
 
 /** A model that does not think, and takes the thoughts of others. */
 export const wireOf = (more: Partial<Responses.Quirks> = {}): Wire =>
@@ -88,41 +84,10 @@ export const reasoning = (
 
 // --- Events ----------------------------------------------------------------------
 
-/** An event under a name of its own, or with a text that is no JSON. */
-export class Named {
-  constructor(
-    readonly event: string,
-    readonly data: string
-  ) {}
-}
+export { Named, type Events } from "./MessagesEvents.js"
 
-export type Events = ReadonlyArray<Named | Json>
-
-export interface Decoded {
-  readonly parts: ReadonlyArray<StreamPart.StreamPart>
-  /** What the parts fold to, where the stream ended well. */
-  readonly completion: Completion.Completion | undefined
-  readonly error: LlmError.LlmError | undefined
-}
-
-/** Decodes a stream of these events; parts are taken after each. */
-export const decode = (...events: Events): Decoded => {
-  const wire = wireOf()
-  const assembly = new StreamAssembly({ ...origin, requestId: "req-1", warnings: [] })
-  const parts: Array<StreamPart.StreamPart> = []
-  for (const one of events) {
-    if (assembly.done) break
-    const event = one instanceof Named ? one : new Named("message", JSON.stringify(one))
-    wire.readEvent({ ...event, id: undefined }, assembly, received)
-    parts.push(...assembly.take())
-  }
-  const end = assembly.end(Duration.zero)
-  if (!Chunk.isChunk(end)) return { parts, completion: undefined, error: end }
-  parts.push(...end)
-  const collector = new StreamPart.Collector()
-  for (const part of parts) collector.push(part)
-  return { parts, completion: collector.completion(), error: undefined }
-}
+/** Decodes a stream of these events, which nothing but their payloads names; parts are taken after each. */
+export const decode = (...events: Events): Decoded => decodeBy(wireOf(), events, () => "message")
 
 const begun = response([], { status: "in_progress", usage: null })
 
