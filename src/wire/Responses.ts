@@ -116,12 +116,21 @@ const encodeChat =
 /** With a status of these, an answer is over. */
 const ends: ReadonlySet<string> = new Set(["completed", "incomplete", "failed", "cancelled"])
 
+/** A response repeats its request, which no error may show. */
+const withoutRequest = (json: unknown): unknown => {
+  const response = Json.record(json)
+  if (response === undefined || !("status" in response || "output" in response)) return json
+  const { error, id, incomplete_details: details, object, output, status } = response
+  return { id, object, status, error, incomplete_details: details, output }
+}
+
 /** A whole answer is a stream of its last event. */
-const decodeChat: Wire["decodeChat"] = (json, received) => {
+const decodeChat: Wire["decodeChat"] = (whole, received) => {
   const { origin, requestId } = received
+  const json = withoutRequest(whole)
   if (ErrorClassification.isErrorPayload(json))
     return Either.left(ErrorClassification.classifyPayload(origin, json, received))
-  const answer = Json.record(json)
+  const answer = Json.record(whole)
   const status = Json.nonEmptyString(answer?.status)
   if (answer === undefined || (status === undefined && !Array.isArray(answer.output)))
     return Either.left(malformed(received, json, "the answer has neither output nor status"))
@@ -316,7 +325,8 @@ const readBlock = ({ index: field, kind, whole }: Block, message: Json.JsonRecor
 const readLast = (status: string, message: Json.JsonRecord, assembly: StreamAssembly, received: Received): void => {
   const response = Json.record(message.response)
   if (ErrorClassification.isErrorPayload(response) || (status === "failed" && response === undefined)) {
-    return assembly.fail(ErrorClassification.classifyPayload(received.origin, message, received))
+    const said = { type: message.type, response: withoutRequest(response) }
+    return assembly.fail(ErrorClassification.classifyPayload(received.origin, said, received))
   }
   if (response !== undefined) readResponse(response, assembly)
   readEnd(status, response, assembly)

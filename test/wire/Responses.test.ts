@@ -334,6 +334,17 @@ describe("a Responses answer", () => {
     expect(failure(json)._tag).toBe(tag)
   })
 
+  it.each<Json>([
+    { status: "failed", error: { code: "server_error", message: "x" } },
+    { status: "queued" },
+    { output: [call(null, "{}")] }
+  ])("that is wrong does not show the request that it repeats: %j", (more) => {
+    const request = { instructions: "S3CRET", tools: [{ name: "S3CRET" }], metadata: { of: "S3CRET" }, model: "S3CRET" }
+    const error = failure(response([], { ...request, ...more }))
+    expect(JSON.stringify(error)).not.toContain("S3CRET")
+    expect(error.body ?? "resp_1").toContain("resp_1")
+  })
+
   it("is a value or an LlmError, whatever the JSON", () => {
     fc.assert(
       fc.property(

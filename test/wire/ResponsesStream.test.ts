@@ -468,6 +468,19 @@ describe("errors within a stream", () => {
     } else expect(late?._tag).toBe(tag)
   })
 
+  it("do not show the request that a response repeats", () => {
+    const { error } = decode(
+      end([], {
+        status: "failed",
+        error: { code: "server_error", message: "x" },
+        instructions: "S3CRET",
+        tools: ["S3CRET"]
+      })
+    )
+    expect(error).toMatchObject({ _tag: "ServerFailed", message: "x", body: expect.stringContaining("server_error") })
+    expect(JSON.stringify(error)).not.toContain("S3CRET")
+  })
+
   it("keep their words and their parameter", () => {
     const error = {
       type: "invalid_request_error",
