@@ -55,8 +55,10 @@ export type Mode = (typeof modes)[number]
 
 const isMode = (text: string): text is Mode => modes.some((mode) => mode === text)
 
+const variable = "CASSETTE_MODE"
+
 /** What `CASSETTE_MODE` says. Default: `replay`. */
-export const mode: Config.Config<Mode> = Config.string("CASSETTE_MODE").pipe(
+export const mode: Config.Config<Mode> = Config.string(variable).pipe(
   Config.withDefault("replay"),
   Config.mapOrFail((text) => {
     const named = text.trim().toLowerCase()
@@ -64,7 +66,9 @@ export const mode: Config.Config<Mode> = Config.string("CASSETTE_MODE").pipe(
       ? Either.right("replay")
       : isMode(named)
         ? Either.right(named)
-        : Either.left(ConfigError.InvalidData([], `must be one of ${modes.join(", ")}, and is ${JSON.stringify(text)}`))
+        : Either.left(
+            ConfigError.InvalidData([variable], `must be one of ${modes.join(", ")}, and is ${JSON.stringify(text)}`)
+          )
   })
 )
 

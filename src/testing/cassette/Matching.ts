@@ -34,7 +34,9 @@ export const toRequest = ({ body, headers, method, url }: Tape.Request, rules: R
 
 const bodyOf = (body: Tape.RequestBody, { ignore = [] }: Rules): unknown => {
   if ("json" in body) return JsonPath.changeAll(body.json, ignore, () => undefined)
-  return "text" in body ? Tape.toText(body.text) : body
+  if (!("text" in body)) return body
+  const text = Tape.toText(body.text)
+  return parse(text) ?? text
 }
 
 /** Equal for equal requests. */

@@ -1,6 +1,7 @@
 /** An `HttpClient` that answers from a tape, without a network. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -43,13 +44,11 @@ export const make = (file: string, tape: Tape.Tape, options: Options): Player =>
   const byValue = new Redaction(rules)
 
   /** The next answer to such a request, or what to say when there is none. */
-  const find = (sent: SentRequest.SentRequest): Take | NotOnTape => {
-    byValue.learnRequest(sent.url, sent.request.headers)
+  const find = (sent: SentRequest.SentRequest, known: Tape.Request): Take | NotOnTape => {
+    const asked = Matching.toRequest(known, options)
     // The key of a replay is another one than that of the recording: only one of them may be an ordinary word.
-    const requestBy = (redaction: Redaction): Matching.Request =>
-      Matching.toRequest(SentRequest.toTape(sent, redaction), options)
-    const seen = requestBy(byValue)
-    const keys = new Set([seen, requestBy(byName)].map((request) => Matching.keyOf(request, options)))
+    const alike = Matching.toRequest(SentRequest.toTape(sent, byName), options)
+    const keys = new Set([asked, alike].map((request) => Matching.keyOf(request, options)))
     const equal = takes.filter((take) => keys.has(take.key))
     const next = equal.find((take) => !take.isUsed) ?? (options.repeatLast === true ? equal.at(-1) : undefined)
     if (next !== undefined) {
@@ -58,30 +57,29 @@ export const make = (file: string, tape: Tape.Tape, options: Options): Player =>
     }
     return new NotOnTape({
       file,
-      message: equal.length > 0 ? exhausted(file, equal.length) : unknown(file, takes, seen)
+      message: equal.length > 0 ? exhausted(file, equal.length) : unknown(file, takes, asked, options)
     })
   }
 
   const client = HttpClient.makeWith<never, never, HttpClientError.HttpClientError, never>(
-    Effect.flatMap((request) =>
-      Effect.flatMap(SentRequest.read(request), (sent) =>
+    Effect.flatMap((given) =>
+      Effect.flatMap(SentRequest.read(given), (sent) =>
         Effect.clockWith((clock) => {
-          const take = find(sent)
-          const failed = (reason: "Transport" | "Encode", cause: unknown, description: string) =>
-            new HttpClientError.RequestError({
-              request: SentRequest.forError(sent, SentRequest.toTape(sent, byValue)),
-              reason,
-              cause,
-              description
-            })
-          if ("_tag" in take) return Effect.fail(failed("Encode", take, take.message))
+          byValue.learnRequest(sent.url, sent.request.headers)
+          const known = SentRequest.toTape(sent, byValue)
+          // What errors show: the request that was given holds the key.
+          const request = HttpClientRequest.make(given.method)(known.url, { headers: known.headers })
+          const failed = (reason: "Transport" | "Encode", cause: Error) =>
+            new HttpClientError.RequestError({ request, reason, cause, description: cause.message })
+          const take = find(sent, known)
+          if ("_tag" in take) return Effect.fail(failed("Encode", take))
           const { response } = take
           const started = clock.unsafeCurrentTimeMillis()
           const until = options.timing === "recorded" ? (ms: number) => sleepUntil(clock, started + ms) : noWait
           return Effect.zipRight(
             until(response.ms),
             "failure" in response
-              ? Effect.fail(failed("Transport", new Error(response.failure), response.failure))
+              ? Effect.fail(failed("Transport", new Error(response.failure)))
               : Effect.sync(() => played(request, response, file, until))
           )
         })
@@ -107,7 +105,7 @@ const sleepUntil = (clock: Clock.Clock, time: number): Effect.Effect<void> =>
   })
 
 const played = (
-  request: StreamedResponse["request"],
+  request: HttpClientRequest.HttpClientRequest,
   recorded: Tape.Response,
   file: string,
   until: (ms: number) => Effect.Effect<void>
@@ -139,7 +137,7 @@ const exhausted = (file: string, times: number): string =>
   `${file} has this request ${times === 1 ? "once" : `${times} times`}, and it was made once more. ` +
   `Shall the last answer be given again? Say repeatLast: true. ${again}`
 
-const unknown = (file: string, takes: ReadonlyArray<Take>, asked: Matching.Request): string => {
+const unknown = (file: string, takes: ReadonlyArray<Take>, asked: Matching.Request, { match }: Options): string => {
   const near = Matching.nearest(
     takes.map(({ request }) => request),
     asked
@@ -147,7 +145,7 @@ const unknown = (file: string, takes: ReadonlyArray<Take>, asked: Matching.Reque
   if (near === undefined) return `${asked.method} ${asked.url} is not on the tape ${file}, which is empty. ${again}`
   return [
     `this request is not on the tape ${file}. Nearest is number ${near.index + 1} of ${takes.length}; ` +
-      "- is the tape, + what was asked for, and headers are not compared:",
+      `- is the tape, + what was asked for${match === undefined ? "; headers are not compared" : ""}:`,
     ...near.diff,
     again
   ].join("\n")

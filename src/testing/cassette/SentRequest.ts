@@ -106,9 +106,3 @@ const bodyToTape = (bytes: Uint8Array, redaction: Redaction): Tape.RequestBody |
   const json = JsonText.container(text)
   return json === undefined ? { text: Tape.fromText(text) } : { json }
 }
-
-/** The request for errors: the client's own holds the key. */
-export const forError = (
-  { request }: SentRequest,
-  { headers, url }: Tape.Request
-): HttpClientRequest.HttpClientRequest => HttpClientRequest.make(request.method)(url, { headers })

@@ -143,7 +143,7 @@ export const parse = (file: string, text: string): Either.Either<Tape, CassetteE
   }
   const decoded = decode(value)
   if (Either.isRight(decoded)) return Either.right(decoded.right)
-  const { at, words } = deepest(decoded.left)
+  const { at, words } = mostTelling(decoded.left)
   return unusable("corrupt", at, words)
 }
 
@@ -154,13 +154,21 @@ const placeOf = (text: string, message: string): string => {
   return `line ${before.length}, column ${(before.at(-1) ?? "").length + 1}`
 }
 
-/** Of all that is wrong for one alternative or another, what lies deepest: the alternative that was meant. */
-const deepest = (error: ParseResult.ParseError): { readonly at: string; readonly words: string } => {
-  const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
-  const depth = Math.max(...issues.map(({ path }) => path.length))
-  const meant = issues.find(({ path }) => path.length === depth)
-  const at = (meant?.path ?? []).map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("")
-  return { at: at.replace(/^\./, "") || "the tape", words: meant?.message ?? "not as it should be" }
+/** Of all that is wrong for one alternative or another, what is wrong for the one that was meant. */
+const mostTelling = (error: ParseResult.ParseError): { readonly at: string; readonly words: string } => {
+  const issues = ParseResult.ArrayFormatter.formatErrorSync(error).map(({ message, path }) => ({
+    at: path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join(""),
+    depth: path.length,
+    words: message
+  }))
+  const depth = Math.max(...issues.map((issue) => issue.depth))
+  const deepest = issues.filter((issue) => issue.depth === depth)
+  // What is there and wrong says more than what is there too much, or is missing. A field that no alternative has is
+  // found as often as there are alternatives.
+  const score = ({ at, words }: { readonly at: string; readonly words: string }): number =>
+    /^is (?:unexpected|missing)/.test(words) ? deepest.filter((issue) => issue.at === at).length : issues.length + 1
+  const [first] = [...deepest].sort((a, b) => score(b) - score(a))
+  return { at: first?.at.replace(/^\./, "") || "the tape", words: first?.words ?? "it is not as it should be" }
 }
 
 // -----------------------------------------------------------------------------

@@ -67,6 +67,6 @@ export const readsOf = (request: HttpClientRequest.HttpClientRequest) =>
 
 /** Runs a program with a tape, which is closed when it ends. */
 export const withTape =
-  <E, R>(file: string | URL, options: Cassette.Options<E, R>) =>
+  <E = never, R = never>(file: string | URL, options: Cassette.Options<E, R>) =>
   <A, E1, R1>(program: Effect.Effect<A, E1, R1>) =>
     Effect.provide(program, Cassette.layer(file, options))
