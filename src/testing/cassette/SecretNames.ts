@@ -37,18 +37,21 @@ const parameter = /^(?:key|code|sig)$|api[-_]?key|-key$|token$|secret|password|s
 /** A parameter of a query. */
 export const isParameter = (name: string): boolean => parameter.test(name)
 
-/** Where a text holds a secret, of whatever kind the text is. */
+/**
+ * Where a text holds a secret, of whatever kind the text is. What is looked ahead and behind is bounded, so that no text
+ * takes longer than its length.
+ */
 export const shapes: ReadonlyArray<RegExp> = [
   // A JSON Web Token
-  /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*/g,
-  /(?<=\bBearer\s+)(?=\S*\d)[\w\-.~+/]{16,}=*/gi,
+  /\beyJ[\w-]{8,1000}\.[\w-]{8,8000}\.[\w-]*/g,
+  /(?<=\bBearer\s{1,4})(?=\S{0,99}\d)[\w\-.~+/]{16,}=*/gi,
   // Keys of providers, and the organization and project that OpenAI names in its errors
-  /\b(?:sk|pk|rk)-(?=[\w-]*\d)[\w-]{16,}/g,
+  /\b(?:sk|pk|rk)-(?=[\w-]{0,99}\d)[\w-]{16,}/g,
   /\bAIza[\w-]{30,}/g,
-  /\b(?:gsk|hf|xai|nvapi|pplx|r8)[_-](?=[\w-]*\d)[\w-]{20,}/g,
-  /\b(?:org-|proj_)(?=\w*\d)\w{12,}/g,
+  /\b(?:gsk|hf|xai|nvapi|pplx|r8)[_-](?=[\w-]{0,99}\d)[\w-]{20,}/g,
+  /\b(?:org-|proj_)(?=\w{0,99}\d)\w{12,}/g,
   // A field of a JSON text
-  /(?<="(?:api[-_]?key|(?:access|refresh|id)[-_]?token|client[-_]?secret|password|authorization)"\s*:\s*")(?:[^"\\]|\\.)+/gi,
+  /(?<="(?:api[-_]?key|(?:access|refresh|id)[-_]?token|client[-_]?secret|password|authorization)"\s{0,4}:\s{0,4}")(?:[^"\\]|\\.)+/gi,
   // A field of a form, or of the query of a URL
   /(?<=(?:^|[?&])(?:key|api[-_]?key|(?:access|refresh)[-_]?token|client[-_]?secret|password|sig|signature)=)[^&\s"'<>\\]+/gi
 ]
