@@ -54,7 +54,7 @@ export const make = (http: HttpClient.HttpClient, clock: Clock.Clock): Recorder 
           return Effect.mapBoth(http.execute(sent.request), {
             onFailure: (error) => {
               // Any other was refused before it was sent.
-              if (error._tag === "RequestError" && error.reason === "Transport") {
+              if (error._tag === "ResponseError" || error.reason === "Transport") {
                 recording.answer = { ms: elapsed(), failure: wordsOf(error.cause ?? error.description) }
               }
               return error
