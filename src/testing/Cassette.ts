@@ -117,9 +117,11 @@ export interface Service {
  * The `HttpClient` of one test, by the path of its tape or a `file:` URL. Needs `node:fs`.
  *
  * A recording is written when the layer's Scope closes, in one step, in place of what was there; after a test that
- * failed, too, if any request was answered. Tokens that a provider signs with the time, as Zhipu's, need the real clock
- * to be recorded: `it.live`. It fails to build with a `CassetteError` where there is no tape, or none that
- * can be used, and with a `ConfigError` for an unknown mode.
+ * failed, too, if any request was answered. Where a provider signs tokens with the time, as Zhipu does, recording needs
+ * the real clock: `it.live`.
+ *
+ * It fails to build with a `CassetteError` where there is no tape, or none that can be used, and with a `ConfigError` for
+ * an unknown mode.
  */
 export const layer = <E = never, R = never>(
   file: string | URL,
