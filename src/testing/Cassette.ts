@@ -130,7 +130,7 @@ export const layer = <E = never, R = never>(
   Layer.unwrapEffect(
     Effect.gen(function* () {
       const files = yield* loadFiles
-      const path = files.pathOf(file)
+      const path = yield* files.pathOf(file)
       const chosen = options.mode ?? (yield* mode)
       const http: Layer.Layer<HttpClient.HttpClient, E, R> = options.http ?? FetchHttpClient.layer
       if (chosen === "passthrough") return Layer.merge(http, Layer.succeed(Cassette, idle(path, chosen)))

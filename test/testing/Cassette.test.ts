@@ -1,4 +1,5 @@
 /** Traffic of whole providers, recorded over HTTP from a server and replayed when there is none. */
+import { HttpClientRequest } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Context, Duration, Effect, Either, Layer, Redacted, Stream } from "effect"
 import {
@@ -15,7 +16,7 @@ import {
 } from "effect-llm"
 import { Cassette, Fault, Simulator } from "effect-llm/testing"
 import { canary, httpClients, type ProviderOn } from "../worlds.js"
-import { newFile, onlyAnswer, tapeOf, textOf } from "./cassette/Tapes.js"
+import { newFile, onlyAnswer, post, readsOf, tapeOf, textOf, withTape } from "./cassette/Tapes.js"
 
 const key = `id.${canary}`
 
@@ -95,6 +96,27 @@ describe("what a provider gets from a tape is what it got from the server", () =
       )
     }
   }
+})
+
+describe("the reads of a stream have the borders that the network gave them", () => {
+  it.scoped.each(Object.entries(httpClients))("over %s", ([, http]) =>
+    Effect.gen(function* () {
+      const file = yield* newFile
+      const simulator = Context.get(yield* Layer.build(Simulator.layer({ flushEach: true })), Simulator.Simulator)
+      const request = HttpClientRequest.bearerToken(
+        post(
+          { model: "gpt-4.1-mini", stream: true, messages: [{ role: "user", content: "灯台" }] },
+          `${simulator.url}/chat/completions`
+        ),
+        canary
+      )
+      const recorded = yield* readsOf(request).pipe(withTape(file, { mode: "record", http }))
+      const replayed = yield* readsOf(request).pipe(withTape(file, { mode: "replay" }))
+      expect(recorded.length).toBeGreaterThan(3)
+      expect(replayed.map((read) => [...read])).toEqual(recorded.map((read) => [...read]))
+      expect(onlyAnswer(file).end).toBeUndefined()
+    })
+  )
 })
 
 /** Runs calls of OpenAI over HTTP while they are recorded, and again from the tape; gives both outcomes. */

@@ -196,6 +196,8 @@ describe("the file of a recording", () => {
       const file = yield* newFile
       yield* ask(1).pipe(record(pathToFileURL(file)))
       expect(yield* ask(1).pipe(withTape(pathToFileURL(file), { mode: "replay" }))).toBe("echo 1")
+      const elsewhere = yield* Effect.flip(ask(1).pipe(withTape(new URL("https://a/tape.json"), { mode: "replay" })))
+      expect(elsewhere).toMatchObject({ _tag: "CassetteError", file: "https://a/tape.json" })
     })
   )
 
@@ -218,6 +220,8 @@ describe("the file of a recording", () => {
       writeFileSync(`${file}/taken`, "")
       const below = yield* Effect.flip(ask(1).pipe(record(`${file}/taken/tape.json`, server.layer)))
       expect(below).toMatchObject({ _tag: "CassetteError", reason: "unwritable" })
+      const noName = yield* Effect.flip(ask(1).pipe(record(`${file}/new/`, server.layer)))
+      expect(noName).toMatchObject({ _tag: "CassetteError", reason: "unwritable" })
       expect(server.requests).toBe(0)
     })
   )

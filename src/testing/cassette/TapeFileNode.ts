@@ -8,7 +8,14 @@ import { fileURLToPath } from "node:url"
 import { CassetteError } from "./CassetteError.js"
 
 /** A path as it is given, or that of a URL such as `new URL("./tape.json", import.meta.url)`. */
-export const pathOf = (file: string | URL): string => (typeof file === "string" ? file : fileURLToPath(file))
+export const pathOf = (file: string | URL): Effect.Effect<string, CassetteError> =>
+  typeof file === "string"
+    ? Effect.succeed(file)
+    : Effect.try({
+        try: () => fileURLToPath(file),
+        catch: () =>
+          new CassetteError({ file: file.href, reason: "unreadable", message: `${file.href} is no URL of a file` })
+      })
 
 const codeOf = (cause: unknown): string =>
   typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : String(cause)
@@ -40,7 +47,7 @@ export const reserve = (file: string): Effect.Effect<void, CassetteError, Scope.
       try: async () => {
         await Fs.mkdir(folder, { recursive: true })
         await Fs.access(folder, Fs.constants.W_OK)
-        if (await isFolder(file)) throw Object.assign(new Error(), { code: "EISDIR" })
+        if (/[\\/]$/.test(file) || (await isFolder(file))) throw Object.assign(new Error(), { code: "EISDIR" })
       },
       catch: unwritable(file)
     })
