@@ -12,7 +12,16 @@ const knowing = (): Redaction => {
 }
 
 describe("Redaction", () => {
-  it("changes nothing in a text that was redacted before", () => {
+  it.each([
+    '{"password": "<redacted>"}',
+    "Authorization: Bearer <redacted>",
+    "https://a/?key=<redacted>&n=1",
+    "a=1&sig=<redacted>"
+  ])("changes nothing that was redacted before: %s", (text) => {
+    expect(knowing().text(text)).toBe(text)
+  })
+
+  it("leaves nothing of a known secret, whatever is around it", () => {
     const word = FastCheck.constantFrom(
       key,
       "Bearer ",
@@ -27,10 +36,7 @@ describe("Redaction", () => {
     )
     FastCheck.assert(
       FastCheck.property(FastCheck.array(word, { maxLength: 12 }), (words) => {
-        const redaction = knowing()
-        const once = redaction.text(words.join(""))
-        expect(redaction.text(once)).toBe(once)
-        expect(once).not.toContain(key)
+        expect(knowing().text(words.join(""))).not.toContain(key)
       })
     )
   })
