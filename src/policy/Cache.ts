@@ -61,7 +61,8 @@ export const cache = (options: CacheOptions = {}): Policy<ConfigError.ConfigErro
 
 /** SHA-256 of what is sent and to whom: no metadata, nothing of the cache's own. `undefined`: not to be cached. */
 const keyOf = (next: Service, kind: "chat" | "embed", request: ChatRequest | EmbedRequest): Option.Option<string> => {
-  const { cacheControl, metadata: _, ...sent } = request
+  const { cacheControl, metadata: _, ...rest } = request
+  const sent = { ...rest, idempotencyKey: undefined }
   if (cacheControl?.mode === "bypass") return Option.none()
   return Option.map(
     // What JSON cannot hold can be no key, and will not be sent either.

@@ -24,7 +24,7 @@ import * as ChatRequest from "../ChatRequest.js"
 import * as Completion from "../Completion.js"
 import * as Embeddings from "../Embeddings.js"
 import type { Service } from "../LlmClient.js"
-import { InvalidRequest, type LlmError, MalformedResponse, redact, UnsupportedFeature } from "../LlmError.js"
+import { InvalidRequest, type LlmError, MalformedResponse, redact, UnsupportedFeature, notSent } from "../LlmError.js"
 import { fromCompletion, type StreamPart } from "../StreamPart.js"
 import * as Usage from "../Usage.js"
 import * as ErrorClassification from "../wire/ErrorClassification.js"
@@ -58,6 +58,8 @@ export interface Options {
   readonly secrets: ReadonlyArray<Redacted.Redacted>
   /** Settings for every request that does not have its own. */
   readonly defaults?: ChatRequest.Settings | undefined
+  /** The header that a chat request's `idempotencyKey` goes out in, where the provider takes one. */
+  readonly idempotencyHeader?: string | undefined
 }
 
 type Operation = "chat" | "stream" | "embed"
@@ -75,10 +77,13 @@ interface Reply {
   readonly latency: Duration.Duration
 }
 
+type Warned = Pick<Encoded, "warnings">
+
 /** A request as it goes out. */
-interface Outgoing extends Pick<Encoded, "warnings"> {
+interface Outgoing {
   readonly origin: Origin
   readonly body: string
+  readonly idempotencyKey?: string | undefined
 }
 
 /** Shorter keys are placeholders of local servers ("none", "ollama"), and parts of ordinary words. */
@@ -115,6 +120,11 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
     // --- one request -----------------------------------------------------------
 
     const bare = HttpClientRequest.post("", { acceptJson: true })
+    const { idempotencyHeader } = options
+    const named = (request: HttpClientRequest.HttpClientRequest, key: string | undefined): typeof request =>
+      key === undefined || idempotencyHeader === undefined
+        ? request
+        : HttpClientRequest.setHeader(request, idempotencyHeader, key)
     const cleaner = (...more: ReadonlyArray<string>): Attempt["clean"] => {
       const secrets = [...options.secrets.map(Redacted.value), ...more].filter(
         (secret) => secret.length >= shortestSecret
@@ -137,7 +147,7 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
             : Effect.fail(
                 new InvalidRequest({
                   ...origin,
-                  attempts: 0,
+                  ...notSent,
                   param: `headers.${bad}`,
                   message: `the ${Settings.headerRule}`
                 })
@@ -154,15 +164,14 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
     /** Sends, and goes on with an answer of status 2xx; all others are errors. */
     const send = <A>(
       operation: Operation,
-      origin: Origin,
-      body: string,
+      { body, idempotencyKey, origin }: Outgoing,
       onAnswer: (response: HttpClientResponse.HttpClientResponse, clean: Attempt["clean"]) => Effect.Effect<A, LlmError>
     ): Effect.Effect<A, LlmError> => {
       const sendAs = ({ clean, request }: Attempt): Effect.Effect<A, LlmError> =>
         Effect.matchEffect(
           http.execute(
             HttpClientRequest.setBody(
-              HttpClientRequest.setUrl(request, options.url(operation, origin.model)),
+              HttpClientRequest.setUrl(named(request, idempotencyKey), options.url(operation, origin.model)),
               HttpBody.text(body, "application/json")
             )
           ),
@@ -180,13 +189,13 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
     /** Sends, reads a whole JSON answer and decodes it. */
     const call = <A>(
       operation: "chat" | "embed",
-      origin: Origin,
-      body: string,
+      outgoing: Outgoing,
       decode: (reply: Reply) => Either.Either<A, LlmError>
     ): Effect.Effect<A, LlmError> =>
       Effect.clockWith((clock) => {
         const started = clock.unsafeCurrentTimeMillis()
-        return send(operation, origin, body, (response, clean) =>
+        const { origin } = outgoing
+        return send(operation, outgoing, (response, clean) =>
           Effect.matchEffect(response.text, {
             onFailure: (error) => Effect.fail(clean(Connection.broken(origin, error))),
             onSuccess: (text) => {
@@ -204,13 +213,18 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
     // --- operations ------------------------------------------------------------
 
     /** What is wrong with a request before it is sent; otherwise what to send, and whom it goes to. */
-    const encode = (input: ChatRequest.ChatRequest, streamed: boolean): Either.Either<Outgoing, LlmError> => {
+    const encode = (input: ChatRequest.ChatRequest, streamed: boolean): Either.Either<Outgoing & Warned, LlmError> => {
       const chat = ChatRequest.withDefaults(input, options.defaults)
       const origin = originOf(chat.model)
       const problem = Option.orElse(ChatRequest.validate(chat), () => modelProblem(origin.model))
-      if (Option.isSome(problem)) return Either.left(new InvalidRequest({ ...origin, ...problem.value, attempts: 0 }))
+      if (Option.isSome(problem)) return Either.left(new InvalidRequest({ ...origin, ...problem.value, ...notSent }))
       return Either.flatMap(wire.encodeChat(chat, origin, streamed), ({ body, warnings }) =>
-        Either.map(RequestBody.print(body, chat, origin), (text) => ({ origin, body: text, warnings }))
+        Either.map(RequestBody.print(body, chat, origin), (text) => ({
+          origin,
+          body: text,
+          warnings,
+          idempotencyKey: chat.idempotencyKey
+        }))
       )
     }
 
@@ -218,11 +232,11 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
       Effect.suspend(() => {
         const outgoing = encode(input, false)
         if (Either.isLeft(outgoing)) return Effect.fail(outgoing.left)
-        const { body, origin, warnings } = outgoing.right
+        const { origin, warnings } = outgoing.right
         return AttemptSpan.traced(
           "chat",
           origin,
-          call("chat", origin, body, ({ json, latency, received }) =>
+          call("chat", outgoing.right, ({ json, latency, received }) =>
             Either.map(wire.decodeChat(json, received), (answer) =>
               Completion.make({
                 parts: answer.parts,
@@ -264,11 +278,12 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
       )
 
     /** Opens a stream; whoever opens it closes it. */
-    const open = (wire: Wire, { body, origin, warnings }: Outgoing): Effect.Effect<StreamReading, LlmError> =>
-      Effect.flatMap(AttemptSpan.startStream("chat", origin), (span) =>
+    const open = (wire: Wire, outgoing: Outgoing & Warned): Effect.Effect<StreamReading, LlmError> =>
+      Effect.flatMap(AttemptSpan.startStream("chat", outgoing.origin), (span) =>
         Effect.clockWith((clock) => {
           const started = clock.unsafeCurrentTimeMillis()
-          return send("stream", origin, body, (response, clean) => {
+          return send("stream", outgoing, (response, clean) => {
+            const { origin, warnings } = outgoing
             const received = receivedWith(origin, response, clock.unsafeCurrentTimeMillis())
             const { model } = origin
             const assembly = new StreamAssembly({ provider, model, requestId: received.requestId, warnings })
@@ -301,13 +316,13 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
       Effect.suspend(() => {
         const origin = originOf(input.model ?? options.embeddingModel)
         const problem = Option.orElse(Embeddings.validateRequest(input), () => modelProblem(origin.model))
-        if (Option.isSome(problem)) return Effect.fail(new InvalidRequest({ ...origin, ...problem.value, attempts: 0 }))
+        if (Option.isSome(problem)) return Effect.fail(new InvalidRequest({ ...origin, ...problem.value, ...notSent }))
         const embeddings = wire.embeddings
         if (embeddings === undefined) {
           return Effect.fail(
             new UnsupportedFeature({
               ...origin,
-              attempts: 0,
+              ...notSent,
               feature: "embeddings",
               message: `${provider} offers no embeddings here`
             })
@@ -323,7 +338,7 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
             return AttemptSpan.traced(
               "embeddings",
               origin,
-              call("embed", origin, text.right, (reply) =>
+              call("embed", { origin, body: text.right }, (reply) =>
                 Either.map(
                   Either.filterOrLeft(
                     embeddings.decode(reply.json, reply.received),

@@ -91,7 +91,8 @@ const makeNamed = (
       url: (operation) => `${baseUrl}/${paths[operation]}`,
       headers,
       secrets: [apiKey],
-      defaults: options.defaults
+      defaults: options.defaults,
+      idempotencyHeader: "Idempotency-Key"
     })
   })
 

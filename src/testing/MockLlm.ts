@@ -14,7 +14,7 @@ import * as ChatRequest from "../ChatRequest.js"
 import * as Completion from "../Completion.js"
 import * as Embeddings from "../Embeddings.js"
 import { LlmClient, type Service } from "../LlmClient.js"
-import { InvalidRequest, isLlmError, type LlmError } from "../LlmError.js"
+import { InvalidRequest, isLlmError, type LlmError, notSent } from "../LlmError.js"
 import * as Prompt from "../Prompt.js"
 import { Given, type StreamPart } from "../StreamPart.js"
 import type { Usage } from "../Usage.js"
@@ -117,7 +117,7 @@ export const make = (answers: Answers, options: Options = {}): Effect.Effect<Moc
     ): Effect.Effect<Reply, LlmError> => {
       const problem = ChatRequest.validate(request)
       return Option.isSome(problem)
-        ? Effect.fail(new InvalidRequest({ provider, model: request.model ?? model, attempts: 0, ...problem.value }))
+        ? Effect.fail(new InvalidRequest({ provider, model: request.model ?? model, ...notSent, ...problem.value }))
         : Effect.zipRight(note({ operation, request }), replyTo(request))
     }
 
@@ -137,9 +137,7 @@ export const make = (answers: Answers, options: Options = {}): Effect.Effect<Moc
         Effect.suspend(() => {
           const problem = Embeddings.validateRequest(request)
           return Option.isSome(problem)
-            ? Effect.fail(
-                new InvalidRequest({ provider, model: request.model ?? model, attempts: 0, ...problem.value })
-              )
+            ? Effect.fail(new InvalidRequest({ provider, model: request.model ?? model, ...notSent, ...problem.value }))
             : Effect.as(note({ operation: "embed", request }), embeddingsOf(request, model))
         })
     }

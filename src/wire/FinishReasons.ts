@@ -76,6 +76,7 @@ export const read = (raw: string, context: Context): FinishReason | LlmError => 
   switch (meaning) {
     case "withheld":
       return new ContentFiltered({
+        outcome: "unknown",
         provider,
         model,
         requestId,
@@ -86,6 +87,7 @@ export const read = (raw: string, context: Context): FinishReason | LlmError => 
       })
     case "server-failed":
       return new ServerFailed({
+        outcome: "unknown",
         provider,
         model,
         requestId,

@@ -32,7 +32,8 @@ export const refused = (
   from: { readonly provider: string; readonly model: string; readonly requestId: string | undefined },
   refusal: string,
   usage: Usage
-): ContentFiltered => new ContentFiltered({ ...from, message: `the model refused: ${refusal}`, usage })
+): ContentFiltered =>
+  new ContentFiltered({ ...from, outcome: "unknown", message: `the model refused: ${refusal}`, usage })
 
 export class StreamAssembly {
   /** What the provider calls its answer and its model; the first that is not empty counts. */
