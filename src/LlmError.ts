@@ -270,6 +270,10 @@ export const match = Match.typeTags<LlmError>()
 export const withAttempts = <E extends LlmError>(error: E, attempts: number): E =>
   error.attempts === attempts ? error : copyWith(error, { attempts })
 
+/** The same error with another word on what became of the request. */
+export const withOutcome = <E extends LlmError>(error: E, outcome: Outcome): E =>
+  error.outcome === outcome ? error : copyWith(error, { outcome })
+
 /** The same error, as an object of its own. */
 export const copy = <E extends LlmError>(error: E): E => copyWith(error, {})
 

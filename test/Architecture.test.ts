@@ -81,7 +81,7 @@ const floorOf = (file: string): Floor | undefined => {
   const folder = file.includes("/") ? file.slice(0, file.indexOf("/")) : ""
   if (folder !== "") return isFloor(folder) ? folder : undefined
   if (file === "index.ts" || file === "node.ts") return "entry"
-  if (file === "LlmClient.ts") return "client"
+  if (["Attempts.ts", "Ledger.ts", "LlmClient.ts"].includes(file)) return "client"
   return file.endsWith("Node.ts") ? "node" : "domain"
 }
 

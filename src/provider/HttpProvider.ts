@@ -18,21 +18,21 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import * as Attempts from "../Attempts.js"
 import * as BodyReader from "../BodyReader.js"
-import { makesNoSpan } from "../BodyReader.js"
 import * as ChatRequest from "../ChatRequest.js"
 import * as Completion from "../Completion.js"
 import * as Embeddings from "../Embeddings.js"
 import type { Service } from "../LlmClient.js"
 import { InvalidRequest, type LlmError, MalformedResponse, redact, UnsupportedFeature, notSent } from "../LlmError.js"
 import { fromCompletion, type StreamPart } from "../StreamPart.js"
-import * as Usage from "../Usage.js"
 import * as ErrorClassification from "../wire/ErrorClassification.js"
 import * as Json from "../wire/Json.js"
 import { StreamAssembly } from "../wire/StreamAssembly.js"
-import type { Encoded, Origin, Received, Vectors, WholeWire, Wire } from "../wire/Wire.js"
+import type { Encoded, Origin, Received, WholeWire, Wire } from "../wire/Wire.js"
 import * as AttemptSpan from "./AttemptSpan.js"
 import * as Connection from "./Connection.js"
+import * as EmbeddingBatches from "./EmbeddingBatches.js"
 import { failed } from "./FailedAnswer.js"
 import { notAnAnswer } from "./NotAnAnswer.js"
 import * as RequestBody from "./RequestBody.js"
@@ -54,11 +54,11 @@ export interface Options {
   readonly url: (operation: "chat" | "stream" | "embed", model: string) => string
   /** Authentication and what else the provider wants; an Effect is run for every attempt. */
   readonly headers: Headers | Effect.Effect<Headers, LlmError> | ((origin: Origin) => Effect.Effect<Headers, LlmError>)
-  /** Texts that no error may show, should a provider echo them; what stands in a header of the provider's own or of the user's is one without being named here. */
+  /** Texts that no error may show, should a provider echo them; what stands in a header is one without being named here. */
   readonly secrets: ReadonlyArray<Redacted.Redacted>
   /** Settings for every request that does not have its own. */
   readonly defaults?: ChatRequest.Settings | undefined
-  /** The header that a chat request's `idempotencyKey` goes out in, where the provider takes one. */
+  /** Of a chat request's `idempotencyKey`, where the provider takes one. */
   readonly idempotencyHeader?: string | undefined
 }
 
@@ -77,12 +77,11 @@ interface Reply {
   readonly latency: Duration.Duration
 }
 
-type Warned = Pick<Encoded, "warnings">
-
 /** A request as it goes out. */
 interface Outgoing {
   readonly origin: Origin
   readonly body: string
+  readonly warnings: Encoded["warnings"]
   readonly idempotencyKey?: string | undefined
 }
 
@@ -112,7 +111,9 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
   Effect.map(HttpClient.HttpClient, (platformClient): Service => {
     // The client's own span per request would repeat ours, at 35 µs a call.
     const http =
-      makesNoSpan in platformClient ? platformClient : HttpClient.withTracerDisabledWhen(platformClient, () => true)
+      BodyReader.makesNoSpan in platformClient
+        ? platformClient
+        : HttpClient.withTracerDisabledWhen(platformClient, () => true)
     const { provider, wire } = options
     const defaultOrigin: Origin = { provider, model: options.model }
     const originOf = (model: string | undefined): Origin => (model === undefined ? defaultOrigin : { provider, model })
@@ -213,7 +214,7 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
     // --- operations ------------------------------------------------------------
 
     /** What is wrong with a request before it is sent; otherwise what to send, and whom it goes to. */
-    const encode = (input: ChatRequest.ChatRequest, streamed: boolean): Either.Either<Outgoing & Warned, LlmError> => {
+    const encode = (input: ChatRequest.ChatRequest, streamed: boolean): Either.Either<Outgoing, LlmError> => {
       const chat = ChatRequest.withDefaults(input, options.defaults)
       const origin = originOf(chat.model)
       const problem = Option.orElse(ChatRequest.validate(chat), () => modelProblem(origin.model))
@@ -278,7 +279,7 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
       )
 
     /** Opens a stream; whoever opens it closes it. */
-    const open = (wire: Wire, outgoing: Outgoing & Warned): Effect.Effect<StreamReading, LlmError> =>
+    const open = (wire: Wire, outgoing: Outgoing): Effect.Effect<StreamReading, LlmError> =>
       Effect.flatMap(AttemptSpan.startStream("chat", outgoing.origin), (span) =>
         Effect.clockWith((clock) => {
           const started = clock.unsafeCurrentTimeMillis()
@@ -328,33 +329,33 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
             })
           )
         }
-        const batches = Array.from({ length: Math.ceil(input.input.length / embeddings.maxInputs) }, (_, index) =>
-          input.input.slice(index * embeddings.maxInputs, (index + 1) * embeddings.maxInputs)
-        )
-        return Effect.map(
-          Effect.forEach(batches, (batch) => {
-            const text = RequestBody.print(embeddings.encode({ ...input, input: batch }, origin).body, input, origin)
-            if (Either.isLeft(text)) return Effect.fail(text.left)
-            return AttemptSpan.traced(
-              "embeddings",
-              origin,
-              call("embed", { origin, body: text.right }, (reply) =>
-                Either.map(
-                  Either.filterOrLeft(
-                    embeddings.decode(reply.json, reply.received),
-                    (decoded) => decoded.vectors.length === batch.length,
-                    (decoded) => vectorsMissing(reply.received, batch.length, decoded.vectors.length)
-                  ),
-                  (decoded) => ({ ...reply, ...decoded })
-                )
-              )
+        const text = RequestBody.print(embeddings.encode(input, origin).body, input, origin)
+        if (Either.isLeft(text)) return Effect.fail(text.left)
+        return AttemptSpan.traced(
+          "embeddings",
+          origin,
+          call("embed", { origin, body: text.right, warnings: [] }, ({ json, latency, received }) =>
+            Either.filterOrLeft(
+              embeddings.decode(json, received),
+              ({ vectors }) => vectors.length === input.input.length,
+              ({ vectors }) => vectorsMissing(received, input.input.length, vectors.length)
+            ).pipe(
+              Either.map((decoded) => ({
+                ...decoded,
+                requestId: received.requestId,
+                cached: false,
+                attempts: 1,
+                latency
+              }))
             )
-          }),
-          joinBatches
+          )
         )
       })
 
-    return { provider, model: options.model, complete, stream: "readEvent" in wire ? stream(wire) : streamWhole, embed }
+    const streamed = "readEvent" in wire ? stream(wire) : streamWhole
+    const service = Attempts.observed({ provider, model: options.model, complete, stream: streamed, embed })
+    // Each request of a batch is an attempt of its own.
+    return wire.embeddings === undefined ? service : EmbeddingBatches.split(service, wire.embeddings.maxInputs)
   })
 
 /** A model's name goes into the URL or into a header of many providers. */
@@ -387,13 +388,3 @@ const vectorsMissing = (received: Received, asked: number, got: number): LlmErro
     requestId: received.requestId,
     message: `${asked} texts were sent, and ${got} vectors came back`
   })
-
-const joinBatches = (batches: ReadonlyArray<Reply & Vectors>): Embeddings.Embeddings => ({
-  vectors: batches.flatMap((batch) => batch.vectors),
-  model: batches[0]?.model ?? "",
-  usage: batches.map((batch) => batch.usage).reduce(Usage.add, Usage.unknown),
-  requestId: batches[0]?.received.requestId,
-  cached: false,
-  attempts: batches.length,
-  latency: batches.map((batch) => batch.latency).reduce(Duration.sum, Duration.zero)
-})

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
+import * as Attempts from "../Attempts.js"
 import * as ChatRequest from "../ChatRequest.js"
 import * as Completion from "../Completion.js"
 import * as Embeddings from "../Embeddings.js"
@@ -121,7 +122,7 @@ export const make = (answers: Answers, options: Options = {}): Effect.Effect<Moc
         : Effect.zipRight(note({ operation, request }), replyTo(request))
     }
 
-    const client: Service = {
+    const client = Attempts.observed({
       provider,
       model,
       complete: (request) =>
@@ -140,7 +141,7 @@ export const make = (answers: Answers, options: Options = {}): Effect.Effect<Moc
             ? Effect.fail(new InvalidRequest({ provider, model: request.model ?? model, ...notSent, ...problem.value }))
             : Effect.as(note({ operation: "embed", request }), embeddingsOf(request, model))
         })
-    }
+    })
     return { client, layer: Layer.succeed(LlmClient, client), calls: Ref.get(calls) }
   })
 
