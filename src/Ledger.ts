@@ -239,7 +239,7 @@ const sumOf = (sums: Map<string, Counts>, name: string): Counts => {
 /** Totals as a table to print: a row for each model and tag, and one for all. `~` marks what is partly estimated. */
 export const format = ({ all, models, tags }: Totals): string => {
   const rows = [
-    ["", "attempts", "failed", "cached", "input", "output", "US dollars"],
+    ["model or tag", "attempts", "failed", "cached", "input", "output", "US dollars"],
     ...Object.entries(models).map(([name, sum]) => row(name, sum)),
     ...Object.entries(tags).map(([name, sum]) => row(name, sum)),
     row("all", all)
