@@ -97,7 +97,7 @@ const serve = (branches: ReadonlyArray<Branch>): Service => {
   const fallback = branches.find(({ pattern }) => pattern === byDefault)
   const named = branches.filter(({ pattern }) => pattern !== byDefault)
   const ranked = [...named].sort((a, b) => rank(b) - rank(a))
-  const patterns = named.map(({ pattern }) => JSON.stringify(pattern)).join(", ")
+  const patterns = named.map(({ pattern }) => JSON.stringify(pattern)).join(", ") || "for no model"
   const lost = (model: string, message: string): ModelNotFound =>
     new ModelNotFound({ provider: "route", model, attempts: 0, message: `${message}: the routes are ${patterns}` })
 
