@@ -116,6 +116,29 @@ describe("ConfigFile", () => {
     })
   )
 
+  it("finds in INI what was written there, whatever names and values are", () => {
+    const name = FastCheck.stringMatching(/^[A-Za-z0-9_-]{1,12}$/)
+    const value = FastCheck.string().filter((text) => text === text.trim() && !/[\r\n]|^["']/.test(text))
+    const section = FastCheck.dictionary(
+      name.map((each) => each.toLowerCase()),
+      value
+    )
+    FastCheck.assert(
+      FastCheck.property(name, section, FastCheck.boolean(), (title, values, isSpaced) => {
+        const equals = isSpaced ? " = " : "="
+        const lines = Object.entries(values).map(([each, text]) => `${each}${equals}${text}`)
+        const found = Effect.runSync(
+          inText(
+            [`[${title}]`, ...lines].join("\n"),
+            "ini",
+            Config.all(Object.keys(values).map((each) => Config.nested(Config.string(each), title)))
+          )
+        )
+        expect(found).toEqual(Object.values(values))
+      })
+    )
+  })
+
   it("finds a fault in every JSON that was cut, at its end or in its last string or word", () => {
     FastCheck.assert(
       FastCheck.property(FastCheck.json({ maxDepth: 3 }), FastCheck.nat(), (json, n) => {
