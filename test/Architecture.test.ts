@@ -59,34 +59,25 @@ const reachable = (entries: ReadonlyArray<string>, kinds: ReadonlyArray<Import["
 
 type Floor = keyof typeof below
 
+const library = ["domain", "client", "tokenizer", "wire", "provider", "policy", "program"] as const
+
 /** What each floor may import, beside itself. */
 const below = {
   domain: [],
   client: ["domain"],
+  tokenizer: ["domain"],
   wire: ["domain"],
-  provider: ["domain", "client", "wire"],
-  policy: ["domain", "client"],
-  program: ["domain", "client"],
+  provider: ["domain", "client", "tokenizer", "wire"],
+  policy: ["domain", "client", "tokenizer"],
+  program: ["domain", "client", "tokenizer"],
   node: ["domain"],
   // What a configuration says chooses providers and policies, which do not know each other.
   config: ["domain", "client", "provider", "policy"],
-  testing: ["domain", "client", "wire", "provider", "policy", "program"],
-  interop: ["domain", "client", "wire", "provider", "policy", "program"],
-  gateway: ["domain", "client", "wire", "provider", "policy", "program", "config", "node"],
-  cli: ["domain", "client", "wire", "provider", "policy", "program", "config", "node", "testing", "interop", "gateway"],
-  entry: [
-    "domain",
-    "client",
-    "wire",
-    "provider",
-    "policy",
-    "program",
-    "config",
-    "node",
-    "testing",
-    "interop",
-    "gateway"
-  ]
+  testing: library,
+  interop: library,
+  gateway: [...library, "config", "node"],
+  cli: [...library, "config", "node", "testing", "interop", "gateway"],
+  entry: [...library, "config", "node", "testing", "interop", "gateway"]
 } as const
 
 const isFloor = (name: string): name is Floor => Object.hasOwn(below, name)
@@ -96,6 +87,7 @@ const floorOf = (file: string): Floor | undefined => {
   if (folder !== "") return isFloor(folder) ? folder : undefined
   if (file === "index.ts" || file === "node.ts") return "entry"
   if (["Attempts.ts", "Ledger.ts", "LlmClient.ts"].includes(file)) return "client"
+  if (file === "Tokenizer.ts") return "tokenizer"
   return file.endsWith("Node.ts") ? "node" : "domain"
 }
 
