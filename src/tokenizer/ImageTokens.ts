@@ -51,7 +51,7 @@ const patches = ({ height, width }: ImageSize): number => {
   const scale = Math.sqrt((32 * 32 * mostPatches) / (width * height))
   const across = (width * scale) / 32
   const down = (height * scale) / 32
-  const less = scale * Math.min(Math.floor(across) / across, Math.floor(down) / down)
+  const less = scale * Math.min(1, Math.max(1, Math.floor(across)) / across, Math.max(1, Math.floor(down)) / down)
   return Math.min(mostPatches, Math.ceil(rounded((width * less) / 32)) * Math.ceil(rounded((height * less) / 32)))
 }
 

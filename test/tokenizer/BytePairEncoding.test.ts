@@ -85,12 +85,12 @@ describe.each(names)("%s", (name) => {
       expect(Math.max(...steps)).toBeLessThan(2 * Math.min(...steps))
     })
 
-    it("of 5,000,000 letters of one word, which is more than the engine's own patterns take", () => {
-      const text = "字".repeat(5_000_000)
+    it("of 500,000 characters of one word", () => {
+      const text = "字".repeat(500_000)
       const ids = all(encoding().encode(text))
       expect(encoding().decode(ids) === text).toBe(true)
       const few = all(encoding().encode("字".repeat(500)))
-      expect(ids.length).toBe(10_000 * few.length)
+      expect(ids.length).toBe(1000 * few.length)
     })
 
     it("of a long text, and pauses in between", () => {

@@ -14,7 +14,7 @@ SELECT * FROM "users" WHERE id IN (1,22,333,4444,55555) AND name LIKE '%\\'s%';
 <div class="a-b_c" onclick='f()'>&nbsp;</div>   /* ---- */ //// ====`
 
 const json = JSON.stringify(
-  { id: "chatcmpl-123", created: 1_677_652_288, tags: ["a", "b"], nested: { true: true, null: null, pi: 3.14159 } },
+  { id: "chatcmpl-123", created: 1_677_652_288, tags: ["a", "b"], nested: { true: true, null: null, price: 2.99 } },
   null,
   2
 )
