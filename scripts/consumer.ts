@@ -2,7 +2,18 @@
 // every module resolution, and runs it. It needs the required peers only.
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { Effect, Layer, Redacted, Stream } from "effect"
-import { ConfigFile, LlmClient, LlmError, OpenAi, Policy, Prompt, RetryPolicy, StreamPart, type Tool } from "effect-llm"
+import {
+  ConfigFile,
+  LlmClient,
+  LlmError,
+  OpenAi,
+  Policy,
+  Prompt,
+  RetryPolicy,
+  StreamPart,
+  Tokenizer,
+  type Tool
+} from "effect-llm"
 import * as Policies from "effect-llm/policy"
 import * as Providers from "effect-llm/provider"
 import { Fault, MockLlm, Simulator } from "effect-llm/testing"
@@ -72,6 +83,10 @@ const simulated = Effect.gen(function* () {
   check("a terminal error has its tag", (yield* Effect.provide(advice, fresh)) === "AuthenticationFailed: never")
 }).pipe(Effect.provide(Simulator.layer({ seed: 1 })), Effect.provide(FetchHttpClient.layer))
 
+const counted = Effect.gen(function* () {
+  check("Tokenizer loads its data", (yield* Tokenizer.count("tiktoken is great!", { model: "gpt-4o" })) === 6)
+}).pipe(Effect.provide(Tokenizer.layer))
+
 check(
   "every subpath gives its namespaces",
   [
@@ -82,4 +97,4 @@ check(
   ].every(Boolean)
 )
 
-await Effect.runPromise(Effect.zipRight(mocked, simulated))
+await Effect.runPromise(Effect.all([mocked, simulated, counted]))

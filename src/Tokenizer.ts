@@ -163,7 +163,7 @@ export const make = (codec: Codec): Service => {
     encode: (text) => codec.encode(text),
     decode: (ids) => codec.decode(ids),
     fits,
-    truncate: (text, maxTokens) => bisect(text, (beginning) => fits(beginning, maxTokens)),
+    truncate: (text, maxTokens) => longest(text, maxTokens, fits),
     countChatDetailed: (request, options) => countRequest(request, request.model ?? options?.model, counter)
   }
 }
@@ -182,18 +182,24 @@ const noIds = (instead: string): Effect.Effect<never, TokenizerError> =>
     })
   )
 
-/** The longest beginning that fits, as far as shorter ones fit where longer ones do. */
-const bisect = (
+/** The longest beginning that fits, as far as shorter ones fit where longer ones do. Reads little more than that. */
+const longest = (
   text: string,
-  fits: (beginning: string) => Effect.Effect<boolean, TokenizerError>
+  maxTokens: number,
+  fits: (text: string, limit: number) => Effect.Effect<boolean, TokenizerError>
 ): Effect.Effect<string, TokenizerError> =>
   Effect.gen(function* () {
-    if (yield* fits(text)) return text
     let good = 0
-    let bad = text.length
+    // A token is about four characters.
+    let bad = Math.min(text.length, maxTokens > 4 ? 4 * maxTokens : 16)
+    while (yield* fits(beginning(text, bad), maxTokens)) {
+      if (bad === text.length) return text
+      good = bad
+      bad = Math.min(text.length, 2 * bad)
+    }
     while (bad - good > 1) {
-      const middle = (good + bad) >> 1
-      if (yield* fits(beginning(text, middle))) good = middle
+      const middle = Math.floor((good + bad) / 2)
+      if (yield* fits(beginning(text, middle), maxTokens)) good = middle
       else bad = middle
     }
     return beginning(text, good)

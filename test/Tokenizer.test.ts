@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -104,6 +104,22 @@ describe("Tokenizer.layer", () => {
     })
   )
 
+  it.effect("fails with Unavailable where the data cannot be loaded, and works when it can", () =>
+    Effect.gen(function* () {
+      vi.resetModules()
+      vi.doMock("js-tiktoken/ranks/o200k_base", () => Promise.reject(new Error("no such chunk")))
+      const fresh = yield* Effect.promise(() => import("../src/Tokenizer.js"))
+      const counted = fresh.count("tiktoken is great!", gpt4o).pipe(Effect.provide(fresh.layer))
+      const error = yield* Effect.flip(counted)
+      expect(error).toMatchObject({ _tag: "TokenizerError", reason: "Unavailable" })
+      expect(error.message).toContain("the data of o200k_base could not be loaded")
+      vi.doUnmock("js-tiktoken/ranks/o200k_base")
+      vi.resetModules()
+      const mended = yield* Effect.promise(() => import("../src/Tokenizer.js"))
+      expect(yield* mended.count("tiktoken is great!", gpt4o).pipe(Effect.provide(mended.layer))).toBe(6)
+    })
+  )
+
   // It waits for real timers: under TestClock, whose time stands still, this would hang.
   it.effect("lets others run while it encodes a long text, and can be interrupted there", () =>
     Effect.gen(function* () {
@@ -149,6 +165,21 @@ describe("Tokenizer.layerEstimate", () => {
       expect(chat).toMatchObject({ approximate: true, encoding: "estimate", estimated: ["encoding", "framing"] })
       expect(chat.tokens).toBe(8)
     }).pipe(approximately)
+  )
+
+  it.effect("reads little more of a long text than it keeps", () =>
+    Effect.gen(function* () {
+      const lengths: Array<number> = []
+      const counting = Tokenizer.make({
+        name: "letters",
+        encode: () => Effect.succeed([]),
+        decode: () => Effect.succeed(""),
+        count: (text) => Effect.sync(() => lengths.push(text.length) && text.length)
+      })
+      const cut = yield* counting.truncate("x".repeat(1_000_000), 100)
+      expect(cut).toBe("x".repeat(100))
+      expect(Math.max(...lengths)).toBeLessThan(1000)
+    })
   )
 
   it("truncates to what fits by its own count", () =>

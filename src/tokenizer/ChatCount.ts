@@ -82,9 +82,11 @@ export const countChat = <E>(
     const countAll = (texts: ReadonlyArray<string>): Effect.Effect<number, E> =>
       Effect.reduce(texts, 0, (total, text) => Effect.map(counter.count(text), (tokens) => total + tokens))
 
+    // OpenAI does not get them back; some others do.
+    const returnsThoughts = counter.approximate || !/^(?:o200k|cl100k)_base$/.test(counter.encoding)
     const around = is0301(name) ? framing0301 : framing
     const messages = yield* Effect.forEach(request.prompt, (message) => {
-      const cost = costOfMessage(message, around, model, counter.approximate, estimated)
+      const cost = costOfMessage(message, around, model, returnsThoughts, estimated)
       return Effect.map(countAll(cost.texts), (tokens) => cost.tokens + tokens)
     })
 
@@ -117,7 +119,7 @@ const costOfMessage = (
   message: Prompt.Message,
   around: Framing,
   model: string | undefined,
-  otherModel: boolean,
+  returnsThoughts: boolean,
   estimated: Set<Estimated>
 ): ToolTokens.Cost => {
   const texts = [message.role, Prompt.textOf(message)]
@@ -154,8 +156,7 @@ const costOfMessage = (
         texts.push(part.content)
         break
       case "Reasoning":
-        // OpenAI does not get it back; some others do.
-        if (otherModel) {
+        if (returnsThoughts) {
           estimated.add("reasoning")
           texts.push(part.text)
         }
