@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ChatRequest from "./ChatRequest.js"
 import type { BytePairEncoding } from "./tokenizer/BytePairEncoding.js"
-import { type ChatCount, type Count, countChat as countRequest, type Counter } from "./tokenizer/ChatCount.js"
+import type { ChatCount, Count, Counter } from "./tokenizer/ChatCount.js"
 import * as Encodings from "./tokenizer/Encodings.js"
 import * as Estimate from "./tokenizer/Estimate.js"
 import { type Encoding, encodingOf, type ModelEncoding } from "./tokenizer/ModelEncodings.js"
@@ -167,6 +167,17 @@ export const make = (codec: Codec): Service => {
     countChatDetailed: (request, options) => countRequest(request, request.model ?? options?.model, counter)
   }
 }
+
+/** Loaded when the first chat is counted. */
+const countRequest = (
+  request: ChatRequest.ChatRequest,
+  model: string | undefined,
+  counter: Counter<TokenizerError>
+): Effect.Effect<ChatCount, TokenizerError> =>
+  Effect.flatMap(
+    Effect.promise(() => import("./tokenizer/ChatCount.js")),
+    ({ countChat }) => countChat(request, model, counter)
+  )
 
 const detailed = (counter: Counter<TokenizerError>, tokens: number): Count => ({
   tokens,
