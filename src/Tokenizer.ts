@@ -174,10 +174,11 @@ const countRequest = (
   model: string | undefined,
   counter: Counter<TokenizerError>
 ): Effect.Effect<ChatCount, TokenizerError> =>
-  Effect.flatMap(
-    Effect.promise(() => import("./tokenizer/ChatCount.js")),
-    ({ countChat }) => countChat(request, model, counter)
-  )
+  Effect.tryPromise({
+    try: () => import("./tokenizer/ChatCount.js"),
+    catch: (cause) =>
+      new TokenizerError({ reason: "Unavailable", message: "what counts chats could not be loaded", cause })
+  }).pipe(Effect.flatMap(({ countChat }) => countChat(request, model, counter)))
 
 const detailed = (counter: Counter<TokenizerError>, tokens: number): Count => ({
   tokens,
@@ -202,7 +203,7 @@ const longest = (
   Effect.gen(function* () {
     let good = 0
     // A token is about four characters.
-    let bad = Math.min(text.length, maxTokens > 4 ? 4 * maxTokens : 16)
+    let bad = Math.min(text.length, maxTokens > 4 ? Math.ceil(4 * maxTokens) : 16)
     while (yield* fits(beginning(text, bad), maxTokens)) {
       if (bad === text.length) return text
       good = bad
