@@ -153,6 +153,7 @@ const namespacesOf = (file: string): ReadonlyArray<string> =>
 const internal = [
   "BodyReader.ts",
   "CanonicalJson.ts",
+  "GenAiSpan.ts",
   "PriceList.ts",
   "UndiciConnectorNode.ts",
   "UndiciResponseNode.ts"
