@@ -15,8 +15,13 @@ const policies: Readonly<Record<string, AnyPolicy>> = {
   concurrency: Policy.concurrency(4),
   throttle: Policy.throttle("1 millis"),
   cache: Policy.cache(),
+  telemetry: Policy.telemetry(),
   mapRequest: Policy.mapRequest((request) => ({ ...request, metadata: { seen: true } })),
   mapCompletion: Policy.mapCompletion((completion) => completion),
+  route: (layer) =>
+    Policy.route({ "elsewhere/*": layer, default: layer }).pipe(
+      Policy.mapRequest((request) => ({ ...request, model: "elsewhere/gpt-4.1-mini" }))
+    ),
   "the whole stack": (layer) =>
     layer.pipe(
       Policy.attemptTimeout("30 seconds"),
