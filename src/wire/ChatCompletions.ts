@@ -8,6 +8,7 @@ import type * as Completion from "../Completion.js"
 import { MalformedResponse } from "../LlmError.js"
 import * as Prompt from "../Prompt.js"
 import type { StreamPart } from "../StreamPart.js"
+import * as ChatContent from "./ChatContent.js"
 import { adapt, type Quirks } from "./ChatQuirks.js"
 import * as ErrorBody from "./ErrorBody.js"
 import * as ErrorClassification from "./ErrorClassification.js"
@@ -33,42 +34,6 @@ export type { Quirks } from "./ChatQuirks.js"
 // -----------------------------------------------------------------------------
 
 type Body = Record<string, unknown>
-
-const encodeImage = (part: Prompt.ImagePart, origin: Origin): Body => {
-  const { detail } = part
-  const url = OpenAiParts.imageUrl(part, origin)
-  return { type: "image_url", image_url: detail === undefined ? { url } : { url, detail } }
-}
-
-const audioFormats: ReadonlyMap<string, string> = new Map([
-  ["audio/wav", "wav"],
-  ["audio/x-wav", "wav"],
-  ["audio/mpeg", "mp3"],
-  ["audio/mp3", "mp3"]
-])
-
-const encodeFile = (part: Prompt.FilePart, origin: Origin): Body => {
-  const { source, mediaType, name } = part
-  if (source._tag === "Url") return refuse(origin, "file-url", "files are sent as bytes to this provider, not by URL")
-  const format = audioFormats.get(mediaType)
-  if (format !== undefined) return { type: "input_audio", input_audio: { data: source.base64, format } }
-  if (mediaType.startsWith("audio/"))
-    return refuse(origin, "audio", `audio of type ${mediaType} is not taken: send wav or mp3`)
-  return { type: "file", file: OpenAiParts.fileData(mediaType, source.base64, name) }
-}
-
-const encodeUserPart = (part: Prompt.Part, origin: Origin): Body => {
-  switch (part._tag) {
-    case "Text":
-      return { type: "text", text: part.text }
-    case "Image":
-      return encodeImage(part, origin)
-    case "File":
-      return encodeFile(part, origin)
-    default:
-      return refuse(origin, `prompt.${part._tag}`, `a user message cannot hold a part of kind ${part._tag}`)
-  }
-}
 
 const encodeAssistant = (message: Prompt.Message, origin: Origin, quirks: Quirks): Body => {
   const calls: Array<Body> = []
@@ -101,7 +66,7 @@ const encodeMessage = (message: Prompt.Message, origin: Origin, quirks: Quirks):
     case "user":
       return named({
         role: "user",
-        content: OpenAiParts.userContent(message, (part) => encodeUserPart(part, origin))
+        content: OpenAiParts.userContent(message, (part) => ChatContent.encodePart(part, origin, quirks.images))
       })
     case "assistant":
       return named(encodeAssistant(message, origin, quirks))
@@ -114,11 +79,14 @@ const encodeMessage = (message: Prompt.Message, origin: Origin, quirks: Quirks):
   }
 }
 
-const encodeTools = (request: ChatRequest.ChatRequest): Body => ({
+const encodeTools = (request: ChatRequest.ChatRequest, origin: Origin): Body => ({
   ...(request.tools === undefined || request.tools.length === 0
     ? {}
     : {
-        tools: request.tools.map((tool) => ({ type: "function", function: OpenAiParts.tool(tool) }))
+        tools: request.tools.map((tool, index) => ({
+          type: "function",
+          function: OpenAiParts.tool(tool, `tools[${index}].parameters`, origin)
+        }))
       }),
   ...(request.toolChoice === undefined
     ? {}
@@ -165,7 +133,7 @@ const encodeBody = (original: ChatRequest.ChatRequest, origin: Origin, streamed:
     frequency_penalty: request.frequencyPenalty,
     presence_penalty: request.presencePenalty,
     reasoning_effort: request.reasoningEffort,
-    ...encodeTools(request),
+    ...encodeTools(request, origin),
     response_format: encodeResponseFormat(request.responseFormat),
     stream_options: streamed && quirks.asksForUsage ? { include_usage: true } : undefined,
     ...request.providerOptions,
@@ -214,6 +182,9 @@ const toolCallPieces = (
     const called = Json.record(call.function)
     onPiece({ index: call.index, id: call.id, name: called?.name, arguments: called?.arguments })
   }
+  // What calls were before there were tools; some servers have kept to it.
+  const called = Json.record(message.function_call)
+  if (called !== undefined) onPiece({ name: called.name, arguments: called.arguments })
 }
 
 /** Of any other type it is no content at all. */
@@ -297,6 +268,11 @@ const readEvent: Wire["readEvent"] = (event, assembly, received) => {
     return
   }
   if (chunk === undefined) return assembly.fail(malformed(received, data, "a chunk of the stream is no JSON object"))
+  // Groq's own place for it.
+  const stopped = chunk.x_groq === undefined ? undefined : Json.nonEmptyString(Json.record(chunk.x_groq)?.error)
+  if (stopped !== undefined) {
+    return assembly.fail(ErrorClassification.classifyPayload(received.origin, { error: stopped }, received))
+  }
   readChunk(chunk, assembly)
 }
 
@@ -313,9 +289,11 @@ const readChunk = (chunk: Json.JsonRecord, assembly: StreamAssembly): void => {
   const delta = Json.record(choice.delta)
   if (delta !== undefined) readDelta(delta, assembly)
   const reason = Json.nonEmptyString(choice.finish_reason)
-  if (reason !== undefined) {
-    assembly.finishReason = reason
-    assembly.categories = ErrorBody.answerCategories(chunk)
+  if (reason !== undefined) assembly.finishReason = reason
+  // Azure's filters may speak after the end, in a choice without a delta.
+  if (reason !== undefined || delta === undefined) {
+    const categories = ErrorBody.answerCategories(chunk)
+    if (categories.length > 0) assembly.categories = categories
   }
 }
 
@@ -331,7 +309,8 @@ const readDelta = (delta: Json.JsonRecord, assembly: StreamAssembly): void => {
       (text) => assembly.reasoning(text)
     )
   }
-  if (delta.tool_calls !== undefined) toolCallPieces(delta, (piece) => assembly.toolCall(piece))
+  if (delta.tool_calls !== undefined || delta.function_call !== undefined)
+    toolCallPieces(delta, (piece) => assembly.toolCall(piece))
   assembly.refusal += Json.string(delta.refusal) ?? ""
 }
 

@@ -25,6 +25,8 @@ const meanings: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["max_output_tokens", "length"],
   ["failed", "server-failed"],
   ["cancelled", "server-failed"],
+  // vLLM, SGLang
+  ["abort", "server-failed"],
   // DeepSeek, Zhipu
   ["insufficient_system_resource", "server-failed"],
   ["sensitive", "withheld"],

@@ -5,19 +5,26 @@
 import type * as ChatRequest from "../ChatRequest.js"
 import * as Prompt from "../Prompt.js"
 import type * as Tool from "../Tool.js"
-import { invalid, refuse } from "./Refusal.js"
+import * as Images from "./Images.js"
+import { refuse } from "./Refusal.js"
+import * as ToolParameters from "./ToolParameters.js"
 import type { Origin } from "./Wire.js"
 
 type Body = Readonly<Record<string, unknown>>
 
 const dataUrl = (mediaType: string, base64: string): string => `data:${mediaType};base64,${base64}`
 
+/** The images that OpenAI's own models take. */
+export const images: Images.Taken = { types: ["image/png", "image/jpeg", "image/gif", "image/webp"] }
+
 /** The URL of an image: its own, or one that holds its bytes. */
-export const imageUrl = ({ mediaType, source }: Prompt.ImagePart, origin: Origin): string => {
-  if (source._tag === "Url") return source.url
-  return mediaType === undefined
-    ? invalid(origin, "prompt.image.mediaType", "an image sent as bytes needs its mediaType, such as image/png")
-    : dataUrl(mediaType, source.base64)
+export const imageUrl = (
+  part: Pick<Prompt.ImagePart, "source" | "mediaType">,
+  origin: Origin,
+  taken: Images.Taken
+): string => {
+  const image = Images.read(part, taken, origin)
+  return image._tag === "Url" ? image.url : dataUrl(image.mediaType, image.base64)
 }
 
 /** A file sent with the request. */
@@ -52,10 +59,15 @@ export const toolResults = (
       : refuse(origin, `prompt.${part._tag}`, `a tool message holds tool results, not ${part._tag}`)
   )
 
-export const tool = ({ description, name, parameters, strict }: Tool.ToolDefinition): Body => ({
+/** A tool; `at` names its parameters where they cannot be sent. */
+export const tool = (
+  { description, name, parameters, strict }: Tool.ToolDefinition,
+  at: string,
+  origin: Origin
+): Body => ({
   name,
   description,
-  parameters,
+  parameters: ToolParameters.encode(parameters, at, origin),
   strict
 })
 

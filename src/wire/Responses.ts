@@ -45,12 +45,15 @@ const leastMaxTokens = 16
 
 type Body = Readonly<Record<string, unknown>>
 
-const encodeTools = ({ toolChoice, tools = [] }: ChatRequest.ChatRequest): Body =>
+const encodeTools = ({ toolChoice, tools = [] }: ChatRequest.ChatRequest, origin: Origin): Body =>
   // Without tools there is nothing to choose from.
   tools.length === 0
     ? {}
     : {
-        tools: tools.map((tool) => ({ type: "function", ...OpenAiParts.tool(tool) })),
+        tools: tools.map((tool, index) => ({
+          type: "function",
+          ...OpenAiParts.tool(tool, `tools[${index}].parameters`, origin)
+        })),
         tool_choice: typeof toolChoice === "object" ? { type: "function", name: toolChoice.tool } : toolChoice
       }
 
@@ -91,7 +94,7 @@ const encodeBody = (original: ChatRequest.ChatRequest, origin: Origin, streamed:
       temperature: request.temperature,
       top_p: request.topP,
       max_output_tokens: maxTokens === undefined ? undefined : Math.max(maxTokens, leastMaxTokens),
-      ...encodeTools(request),
+      ...encodeTools(request, origin),
       reasoning: beside("effort", request.reasoningEffort, reasoning),
       text: beside("format", encodeFormat(request.responseFormat), text),
       store: false,
