@@ -28,6 +28,7 @@ const chatCompletions = ({ asksForUsage, isReasoningModel }: Quirks): Wire =>
     isReasoningModel,
     asksForUsage,
     maxEmbeddingInputs,
+    toolCallId: /^.{1,40}$/s,
     images: OpenAiParts.images
   })
 

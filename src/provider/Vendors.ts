@@ -58,7 +58,12 @@ export const vendors = {
     baseUrl: "https://api.mistral.ai/v1",
     keyVariable: "MISTRAL_API_KEY",
     // It refuses fields that it does not know, and reports the usage of a stream unasked.
-    quirks: { asksForUsage: false, seedField: "random_seed", images: { types: webImages } }
+    quirks: {
+      asksForUsage: false,
+      seedField: "random_seed",
+      toolCallId: /^[a-zA-Z0-9]{9}$/,
+      images: { types: webImages }
+    }
   },
   moonshot: {
     baseUrl: "https://api.moonshot.ai/v1",

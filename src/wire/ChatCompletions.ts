@@ -21,6 +21,7 @@ import * as OpenAiUsage from "./OpenAiUsage.js"
 import { encoding, refuse } from "./Refusal.js"
 import { refused, type StreamAssembly } from "./StreamAssembly.js"
 import { ToolCallAssembly } from "./ToolCallAssembly.js"
+import * as ToolCallIds from "./ToolCallIds.js"
 import type { Answer, Encoded, Origin, Wire } from "./Wire.js"
 
 // -----------------------------------------------------------------------------
@@ -35,11 +36,18 @@ export type { Quirks } from "./ChatQuirks.js"
 
 type Body = Record<string, unknown>
 
+const callId = (id: string, { toolCallId }: Quirks): string =>
+  toolCallId === undefined ? id : ToolCallIds.fitting(id, toolCallId)
+
 const encodeAssistant = (message: Prompt.Message, origin: Origin, quirks: Quirks): Body => {
   const calls: Array<Body> = []
   for (const part of message.content) {
     if (part._tag === "ToolCall") {
-      calls.push({ id: part.id, type: "function", function: { name: part.name, arguments: part.arguments } })
+      calls.push({
+        id: callId(part.id, quirks),
+        type: "function",
+        function: { name: part.name, arguments: part.arguments }
+      })
     } else if (part._tag !== "Text" && part._tag !== "Reasoning") {
       return refuse(origin, `prompt.${part._tag}`, `an assistant message cannot hold a part of kind ${part._tag}`)
     }
@@ -73,7 +81,7 @@ const encodeMessage = (message: Prompt.Message, origin: Origin, quirks: Quirks):
     case "tool":
       return OpenAiParts.toolResults(message, origin, ({ content, id }) => ({
         role: "tool",
-        tool_call_id: id,
+        tool_call_id: callId(id, quirks),
         content
       }))
   }

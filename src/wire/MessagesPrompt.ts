@@ -8,6 +8,7 @@ import type * as Prompt from "../Prompt.js"
 import * as Images from "./Images.js"
 import * as Json from "./Json.js"
 import { invalid, refuse } from "./Refusal.js"
+import * as ToolCallIds from "./ToolCallIds.js"
 import type { Origin } from "./Wire.js"
 
 type Block = Readonly<Record<string, unknown>>
@@ -111,6 +112,8 @@ const encodeInput = (text: string, { notes }: Context): Json.JsonRecord => {
   return { INVALID_JSON: text }
 }
 
+const callId = (id: string): string => ToolCallIds.fitting(id, /^[\w-]+$/)
+
 const encodePart = (part: Prompt.Part, role: "user" | "assistant", context: Context): ReadonlyArray<Block> => {
   switch (part._tag) {
     case "Text":
@@ -129,12 +132,12 @@ const encodePart = (part: Prompt.Part, role: "user" | "assistant", context: Cont
       break
     case "ToolCall":
       if (role === "assistant") {
-        return [{ type: "tool_use", id: part.id, name: part.name, input: encodeInput(part.arguments, context) }]
+        return [{ type: "tool_use", id: callId(part.id), name: part.name, input: encodeInput(part.arguments, context) }]
       }
       break
     case "ToolResult":
       if (role === "user") {
-        return [{ type: "tool_result", tool_use_id: part.id, content: part.content, is_error: part.isError }]
+        return [{ type: "tool_result", tool_use_id: callId(part.id), content: part.content, is_error: part.isError }]
       }
       break
     case "Reasoning":
