@@ -242,7 +242,8 @@ const decodeChat: Wire["decodeChat"] = (json, received) => {
     text,
     usage,
     categories: ErrorBody.answerCategories(answer),
-    hasToolCalls: calls.length > 0
+    hasToolCalls: calls.length > 0,
+    isEmpty: text === "" && reasoning === "" && calls.length === 0
   })
   if ("_tag" in finishReason) return Either.left(finishReason)
   const parts: Array<Completion.OutputPart> = []

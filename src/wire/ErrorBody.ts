@@ -95,10 +95,15 @@ const isErrorStatus = (code: unknown): code is number => typeof code === "number
 /** What stands at the top of answers and of their chunks. */
 const answerKeys = ["choices", "candidates", "content", "output", "data"] as const
 
+const namesFault = ({ code, statusCode, type }: Json.JsonRecord): boolean =>
+  firstString(code) !== undefined ||
+  isErrorStatus(statusCode) ||
+  (typeof type === "string" && /error|exception/i.test(type))
+
 /** Cerebras, Qwen, Mistral and Azure send the inside of an error bare: words, and a name of the fault. */
 const isBareError = (value: Json.JsonRecord): boolean =>
   firstString(value["message"]) !== undefined &&
-  (firstString(value["code"], value["type"]) !== undefined || isErrorStatus(value["statusCode"])) &&
+  namesFault(value) &&
   answerKeys.every((key) => value[key] === undefined)
 
 const isErrorRecord = (value: Json.JsonRecord): boolean =>
