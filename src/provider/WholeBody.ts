@@ -10,8 +10,8 @@ import { requestId } from "../wire/ErrorClassification.js"
 import type { Origin } from "../wire/Wire.js"
 import * as Connection from "./Connection.js"
 
-/** As large as an event of a stream may be, in bytes. */
-export const maxBytes: number = 64 * 1024 * 1024
+/** In bytes. The largest that there are, 2,048 vectors of 3,072 numbers in text, take half of it. */
+export const maxBytes: number = 256 * 1024 * 1024
 
 /** Fails with `ConnectionFailed` where the body breaks off, and with `MalformedResponse` where it is larger than `most`. */
 export const read = (
@@ -27,12 +27,13 @@ export const read = (
   if (announced !== undefined && announced <= most && encoding === undefined) {
     return Effect.catchAll(response.text, failed)
   }
-  const tooLarge = new MalformedResponse({
-    ...origin,
-    requestId: requestId(response.headers),
-    status: response.status,
-    message: `the answer is larger than ${most} bytes`
-  })
+  const tooLarge = (): LlmError =>
+    new MalformedResponse({
+      ...origin,
+      requestId: requestId(response.headers),
+      status: response.status,
+      message: `the answer is larger than ${most} bytes`
+    })
   return Effect.acquireUseRelease(
     BodyReader.fromResponse(response),
     ({ next }) => collect(next, announced !== undefined && announced > most ? 0 : most, tooLarge, failed),
@@ -43,7 +44,7 @@ export const read = (
 const collect = (
   read: BodyReader.BodyReader["next"],
   most: number,
-  tooLarge: LlmError,
+  tooLarge: () => LlmError,
   failed: (error: HttpClientError.ResponseError) => Effect.Effect<string, LlmError>
 ): Effect.Effect<string, LlmError> =>
   Effect.suspend(() => {
@@ -56,7 +57,7 @@ const collect = (
         if (reads === undefined) return Effect.succeed(text + decoder.decode())
         for (const bytes of reads) {
           size += bytes.length
-          if (size > most) return Effect.fail(tooLarge)
+          if (size > most) return Effect.fail(tooLarge())
           text += decoder.decode(bytes, { stream: true })
         }
         return next
