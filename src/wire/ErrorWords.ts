@@ -43,6 +43,10 @@ export const kindOfWord: ReadonlyMap<string, Kind> = dictionary<Kind>([
     [
       "content_filter",
       "content_policy_violation",
+      "image_content_policy_violation",
+      "misalignment_policy_violation",
+      "bio_policy",
+      "cyber_policy",
       "ResponsibleAIPolicyViolation",
       "moderation_blocked",
       "data_inspection_failed",
@@ -150,6 +154,20 @@ export const statusOfWord: ReadonlyMap<string, number> = dictionary<number>([
       "validation_error",
       "invalid_prompt",
       "invalid_value",
+      "invalid_image",
+      "invalid_image_format",
+      "invalid_base64_image",
+      "invalid_image_url",
+      "invalid_image_mode",
+      "image_too_large",
+      "image_too_small",
+      "image_file_too_large",
+      "image_file_not_found",
+      "image_parse_error",
+      "unsupported_image_media_type",
+      "empty_image_file",
+      "failed_to_download_image",
+      "data_residency_mismatch",
       "invalid_parameter",
       "invalid_parameter_error",
       "Client specified an invalid argument"
@@ -180,7 +198,7 @@ export const statusOfWord: ReadonlyMap<string, number> = dictionary<number>([
       "Some requested entity was not found"
     ]
   ],
-  [408, ["timeout", "request_timeout"]],
+  [408, ["timeout", "request_timeout", "vector_store_timeout"]],
   [409, ["ABORTED", "conflict", "conflict_error"]],
   [
     429,

@@ -25,12 +25,12 @@ const meanings: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["max_output_tokens", "length"],
   ["failed", "server-failed"],
   ["cancelled", "server-failed"],
-  // vLLM, SGLang
-  ["abort", "server-failed"],
   // DeepSeek, Zhipu
   ["insufficient_system_resource", "server-failed"],
   ["sensitive", "withheld"],
   ["network_error", "server-failed"],
+  // vLLM, SGLang
+  ["abort", "server-failed"],
   // Anthropic
   ["end_turn", "stop"],
   ["stop_sequence", "stop"],
