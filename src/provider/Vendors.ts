@@ -17,7 +17,9 @@ export interface Row {
   readonly quirks?: Partial<Quirks>
 }
 
-const webImages = ["image/png", "image/jpeg", "image/gif", "image/webp"]
+const noImages = { types: [] } as const
+
+const webImages = { types: ["image/png", "image/jpeg", "image/gif", "image/webp"] } as const
 
 export const vendors = {
   cerebras: {
@@ -27,19 +29,14 @@ export const vendors = {
       maxTokensField: () => "max_completion_tokens",
       maxEmbeddingInputs: 0,
       untaken: ["frequencyPenalty", "presencePenalty"],
-      images: { types: [] }
+      images: noImages
     }
   },
   deepseek: {
     baseUrl: "https://api.deepseek.com/v1",
     keyVariable: "DEEPSEEK_API_KEY",
     // A turn that called tools is refused without the reasoning that led to it.
-    quirks: {
-      reasoningField: "reasoning_content",
-      takesJsonSchema: false,
-      maxEmbeddingInputs: 0,
-      images: { types: [] }
-    }
+    quirks: { reasoningField: "reasoning_content", takesJsonSchema: false, maxEmbeddingInputs: 0, images: noImages }
   },
   fireworks: { baseUrl: "https://api.fireworks.ai/inference/v1", keyVariable: "FIREWORKS_API_KEY" },
   groq: {
@@ -58,21 +55,12 @@ export const vendors = {
     baseUrl: "https://api.mistral.ai/v1",
     keyVariable: "MISTRAL_API_KEY",
     // It refuses fields that it does not know, and reports the usage of a stream unasked.
-    quirks: {
-      asksForUsage: false,
-      seedField: "random_seed",
-      toolCallId: /^[a-zA-Z0-9]{9}$/,
-      images: { types: webImages }
-    }
+    quirks: { asksForUsage: false, seedField: "random_seed", toolCallId: /^[a-zA-Z0-9]{9}$/, images: webImages }
   },
   moonshot: {
     baseUrl: "https://api.moonshot.ai/v1",
     keyVariable: "MOONSHOT_API_KEY",
-    quirks: {
-      reasoningField: "reasoning_content",
-      maxEmbeddingInputs: 0,
-      images: { types: webImages, urls: "none" }
-    }
+    quirks: { reasoningField: "reasoning_content", maxEmbeddingInputs: 0, images: { ...webImages, urls: "none" } }
   },
   ollama: {
     baseUrl: "http://127.0.0.1:11434/v1",
