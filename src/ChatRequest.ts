@@ -27,11 +27,13 @@ export type ReasoningEffort = typeof ReasoningEffort.Type
 
 /**
  * What a cache policy should do with this request: `bypass` neither reads nor writes, `refresh` does not read but writes,
- * `timeToLive` replaces the policy's own. Never sent.
+ * `timeToLive` replaces the policy's own; `namespace` keeps its answer apart from those of other namespaces, for a program
+ * that serves many tenants through one client. Never sent.
  */
 export const CacheControl = Schema.Struct({
   mode: Schema.optional(Schema.Literal("use", "bypass", "refresh")),
-  timeToLive: Schema.optional(Schema.Duration)
+  timeToLive: Schema.optional(Schema.Duration),
+  namespace: Schema.optional(Schema.String)
 }).annotations({ identifier: "CacheControl" })
 
 export interface CacheControl extends Schema.Schema.Type<typeof CacheControl> {}

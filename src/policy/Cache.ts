@@ -2,181 +2,153 @@
  * Answers a request that was answered before without a call, and makes one call for equal requests at the same time.
  *
  * Only whole, successful answers are kept. A stream is kept when it has ended well, and replayed as a stream; the same
- * answer serves `complete`. An answer that cost this caller no call of its own has `cached: true` and `attempts: 0`.
+ * answer serves `complete`. Embeddings are kept per text. An answer that cost this caller no call of its own has `cached: true` and `attempts: 0`.
  */
-import { sha256 } from "@noble/hashes/sha2"
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils"
-import * as Chunk from "effect/Chunk"
 import type * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Attempts from "../Attempts.js"
-import * as CanonicalJson from "../CanonicalJson.js"
 import type { ChatRequest } from "../ChatRequest.js"
-import type { Completion } from "../Completion.js"
-import type { Embeddings, EmbedRequest } from "../Embeddings.js"
+import { Completion } from "../Completion.js"
 import type { Service } from "../LlmClient.js"
 import type { LlmError } from "../LlmError.js"
-import { collect, fromCompletion, type StreamPart } from "../StreamPart.js"
+import { collect, type Finish, fromCompletion, type StreamPart } from "../StreamPart.js"
 import { BroadcastLog } from "./BroadcastLog.js"
+import { type CacheBacking, durable, makeKind, makeWarn } from "./CacheBacking.js"
+import * as CachedEmbeddings from "./CachedEmbeddings.js"
+import * as CacheKey from "./CacheKey.js"
 import * as CacheStore from "./CacheStore.js"
 import { make, type Policy, positiveDuration, positiveInteger } from "./Make.js"
 import * as SingleFlight from "./SingleFlight.js"
 
 /**
- * - `timeToLive`: how long an answer is kept. Default: as long as the layer lives
- * - `capacity`: how many answers are kept, of chats and of embeddings each; the least recently used leave first. Default: 1,000
+ * - `timeToLive`: how long an answer is kept. Default: as long as the layer lives, or as the store keeps it
+ * - `capacity`: how many answers are kept in memory, of chats and of embedded texts each; the least recently used leave
+ *   first. Default: 1,000; in front of a `store`: none
+ * - `store`: keeps answers beyond the layer, for other processes too: `LmdbCache.store` of `effect-llm/lmdb`, or any
+ *   backing of `@effect/experimental`'s Persistence. Opened with the layer, and closed with it
+ * - `namespace`: answers are shared within it and with nobody outside: a tenant, an endpoint. Default: `""`
  */
-export interface CacheOptions {
+export interface CacheOptions<E = never, R = never> {
   readonly timeToLive?: Duration.DurationInput
   readonly capacity?: number
+  readonly store?: Effect.Effect<CacheBacking, E, R>
+  readonly namespace?: string
 }
 
 /**
- * A cache in memory, one per layer. Belongs outside of everything that costs time or quota. A request may have its own
- * `cacheControl`.
+ * A cache, one per layer, in memory or in a store. Belongs outside of everything that costs time or quota. A request may
+ * have its own `cacheControl`. Clients of one store whose `provider` and `model` have the same names share answers: where
+ * they should not, they need a `namespace` each.
  */
-export const cache = (options: CacheOptions = {}): Policy<ConfigError.ConfigError> =>
+export const cache = <E = never, R = never>(
+  options: CacheOptions<E, R> = {}
+): Policy<ConfigError.ConfigError | E, Exclude<R, Scope.Scope>> =>
   make((next) =>
     Effect.gen(function* () {
+      const { namespace = "" } = options
       const timeToLive = yield* positiveDuration("cache.timeToLive", options.timeToLive ?? Duration.infinity)
-      const capacity = yield* positiveInteger("cache.capacity", options.capacity ?? 1000)
-      const tell =
-        (operation: "chat" | "embeddings"): Cached<Completion>["tell"] =>
-        (request, answer) =>
-          Attempts.cached(next, operation, request, answer)
-      const chats = yield* makeCached<Completion>(capacity, timeToLive, fromCompletion, tell("chat"))
-      const embeddings = yield* makeCached<Embeddings>(capacity, timeToLive, () => Chunk.empty(), tell("embeddings"))
+      const capacity =
+        options.capacity === undefined ? undefined : yield* positiveInteger("cache.capacity", options.capacity)
+      const backing = options.store === undefined ? undefined : yield* options.store
+      const warn = makeWarn()
+      const storeOf = <A, I>(name: string, schema: Schema.Schema<A, I>): CacheStore.CacheStore<A> => {
+        if (backing === undefined) return CacheStore.memory(capacity ?? 1000)
+        const behind = durable(backing, makeKind(name, schema), warn)
+        return capacity === undefined ? behind : CacheStore.fronted(CacheStore.memory(capacity), behind)
+      }
+      const chats: Cached = {
+        store: storeOf("chat", Completion),
+        flights: yield* SingleFlight.make<Completion, LlmError, BroadcastLog<StreamPart>>(),
+        timeToLive,
+        tell: (request, answer) => Attempts.cached(next, "chat", request, answer)
+      }
+      const embed = yield* CachedEmbeddings.make({
+        next,
+        store: storeOf("text", CachedEmbeddings.TextVector),
+        timeToLive,
+        keysOf: (request) => CacheKey.ofTexts(next, namespace, request)
+      })
+      const keyOf = (request: ChatRequest): Option.Option<string> => CacheKey.ofChat(next, namespace, request)
       const service: Service = {
         ...next,
-        complete: (request) => answered(chats, request, keyOf(next, "chat", request), () => next.complete(request)),
-        stream: (request) => streamed(chats, next, request, keyOf(next, "chat", request)),
-        embed: (request) => answered(embeddings, request, keyOf(next, "embed", request), () => next.embed(request))
+        complete: (request) => answered(chats, next, request, keyOf(request)),
+        stream: (request) => streamed(chats, next, request, keyOf(request)),
+        embed
       }
       return service
     })
   )
 
 // -----------------------------------------------------------------------------
-// Keys
-// -----------------------------------------------------------------------------
-
-/** SHA-256 of what is sent and to whom: no metadata, nothing of the cache's own. `undefined`: not to be cached. */
-const keyOf = (next: Service, kind: "chat" | "embed", request: ChatRequest | EmbedRequest): Option.Option<string> => {
-  const { cacheControl, metadata: _, ...rest } = request
-  const sent = { ...rest, idempotencyKey: undefined }
-  if (cacheControl?.mode === "bypass") return Option.none()
-  return Option.map(
-    // What JSON cannot hold can be no key, and will not be sent either.
-    Option.liftThrowable(CanonicalJson.stringify)([kind, next.provider, { model: next.model, ...definedOnly(sent) }]),
-    (json) => bytesToHex(sha256(utf8ToBytes(json)))
-  )
-}
-
-const definedOnly = (record: object): object =>
-  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined))
-
-// -----------------------------------------------------------------------------
 // Answers
 // -----------------------------------------------------------------------------
 
-interface Answer {
-  readonly cached: boolean
-  readonly attempts: number
-  readonly latency: Duration.Duration
-}
-
-interface Cached<A extends Answer> {
-  readonly store: CacheStore.CacheStore<A>
-  readonly flights: SingleFlight.SingleFlight<A, LlmError, BroadcastLog<StreamPart>>
+interface Cached {
+  readonly store: CacheStore.CacheStore<Completion>
+  readonly flights: SingleFlight.SingleFlight<Completion, LlmError, BroadcastLog<StreamPart>>
   readonly timeToLive: Duration.Duration
-  /** An answer as those get it who follow it as a stream. */
-  readonly parts: (answer: A) => Chunk.Chunk<StreamPart>
   /** Tells of an answer that a caller got without a call. */
-  readonly tell: (request: ChatRequest | EmbedRequest, answer: Answered) => Effect.Effect<void>
+  readonly tell: (request: ChatRequest, answer: Pick<Completion, "model" | "usage">) => Effect.Effect<void>
 }
 
-type Answered = Pick<Completion, "model" | "usage">
-
-const makeCached = <A extends Answer & Answered>(
-  capacity: number,
-  timeToLive: Duration.Duration,
-  parts: (answer: A) => Chunk.Chunk<StreamPart>,
-  tell: Cached<A>["tell"]
-): Effect.Effect<Cached<A>, never, Scope.Scope> =>
-  Effect.map(SingleFlight.make<A, LlmError, BroadcastLog<StreamPart>>(), (flights) => ({
-    store: CacheStore.memory(capacity),
-    flights,
-    timeToLive,
-    parts,
-    tell
-  }))
-
-type Call<A> = (log: BroadcastLog<StreamPart>) => Effect.Effect<A, LlmError>
+type Call = (log: BroadcastLog<StreamPart>) => Effect.Effect<Completion, LlmError>
 
 /** An answer as a caller gets it who caused no call. */
-const unpaid = <A extends Answer>(answer: A): A => ({ ...answer, cached: true, attempts: 0, latency: Duration.zero })
+const unpaid = <A extends Completion | Finish>(answer: A): A => ({
+  ...answer,
+  cached: true,
+  attempts: 0,
+  latency: Duration.zero
+})
 
 /** The same, and those who keep account are told. */
-const givenFree = <A extends Answer & Answered>(
-  { tell }: { readonly tell: Cached<Completion>["tell"] },
-  request: ChatRequest | EmbedRequest,
-  answer: A
-): Effect.Effect<A> => Effect.as(tell(request, answer), unpaid(answer))
+const givenFree = ({ tell }: Cached, request: ChatRequest, answer: Completion): Effect.Effect<Completion> =>
+  Effect.as(tell(request, answer), unpaid(answer))
 
-const lookUp = <A extends Answer & Answered>(
-  cached: Cached<A>,
-  request: ChatRequest | EmbedRequest,
-  key: string
-): Effect.Effect<Option.Option<A>> =>
-  request.cacheControl?.mode === "refresh" ? Effect.succeed(Option.none()) : cached.store.get(key)
+const lookUp = ({ store }: Cached, request: ChatRequest, key: string): Effect.Effect<Option.Option<Completion>> =>
+  request.cacheControl?.mode === "refresh"
+    ? Effect.succeedNone
+    : Effect.map(store.get(key), (entry) => Option.map(entry, ({ value }) => value))
 
 /**
  * The call of a flight: its answer is stored before those who wait for it get it. It looks once more, because the flight
  * before it may have ended between its caller's own look and its start.
  */
 const stored =
-  <A extends Answer & Answered>(
-    cached: Cached<A>,
-    request: ChatRequest | EmbedRequest,
-    key: string,
-    call: Call<A>
-  ): Call<A> =>
+  (cached: Cached, request: ChatRequest, key: string, call: Call): Call =>
   (log) =>
     lookUp(cached, request, key).pipe(
       Effect.flatMap((hit) =>
         Option.isSome(hit)
-          ? Effect.flatMap(givenFree(cached, request, hit.value), (answer) => told(cached, log, answer))
+          ? Effect.flatMap(givenFree(cached, request, hit.value), (answer) => told(log, answer))
           : Effect.tap(call(log), (answer) =>
-              cached.store.set(key, answer, request.cacheControl?.timeToLive ?? cached.timeToLive)
+              CacheStore.set(cached.store, [[key, answer]], request.cacheControl?.timeToLive ?? cached.timeToLive)
             )
       ),
       Effect.ensuring(Effect.sync(() => log.end()))
     )
 
 /** A whole answer, given to those who follow the log too. */
-const told = <A extends Answer & Answered>(
-  cached: Cached<A>,
-  log: BroadcastLog<StreamPart>,
-  answer: A
-): Effect.Effect<A> =>
+const told = (log: BroadcastLog<StreamPart>, answer: Completion): Effect.Effect<Completion> =>
   Effect.sync(() => {
-    log.push(cached.parts(answer))
+    log.push(fromCompletion(answer))
     return answer
   })
 
-const answered = <A extends Answer & Answered>(
-  cached: Cached<A>,
-  request: ChatRequest | EmbedRequest,
-  key: Option.Option<string>,
-  call: () => Effect.Effect<A, LlmError>
-): Effect.Effect<A, LlmError> => {
-  if (Option.isNone(key)) return call()
+const answered = (
+  cached: Cached,
+  next: Service,
+  request: ChatRequest,
+  key: Option.Option<string>
+): Effect.Effect<Completion, LlmError> => {
+  if (Option.isNone(key)) return next.complete(request)
   const flown = stored(cached, request, key.value, (log) =>
-    Effect.flatMap(call(), (answer) => told(cached, log, answer))
+    Effect.flatMap(next.complete(request), (answer) => told(log, answer))
   )
   return Effect.flatMap(lookUp(cached, request, key.value), (hit) =>
     Option.isSome(hit)
@@ -196,7 +168,7 @@ const answered = <A extends Answer & Answered>(
 // -----------------------------------------------------------------------------
 
 const streamed = (
-  cached: Cached<Completion>,
+  cached: Cached,
   next: Service,
   request: ChatRequest,
   key: Option.Option<string>
@@ -230,7 +202,7 @@ const streamed = (
 
 /** Runs a stream for all who follow its log, and gives the whole answer. */
 const recorded =
-  (next: Service, request: ChatRequest): Call<Completion> =>
+  (next: Service, request: ChatRequest): Call =>
   (log) =>
     collect(
       Stream.mapChunks(next.stream(request), (parts) => {

@@ -3,6 +3,7 @@
  * inside to outside: a place is not held while a retry waits, a cached answer costs no quota.
  */
 export { cache, type CacheOptions } from "./Cache.js"
+export type { CacheBacking } from "./CacheBacking.js"
 export { concurrency } from "./Concurrency.js"
 export { make, type Policy } from "./Make.js"
 export { mapCompletion, mapRequest } from "./Map.js"

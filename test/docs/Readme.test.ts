@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "@effec
 import { Array, Context, Effect, Exit, Layer, Order, Scope } from "effect"
 import { LlmError, OpenAiCompatible, Policy, Providers, RetryPolicy } from "effect-llm"
 import * as index from "effect-llm"
+import * as lmdbIndex from "effect-llm/lmdb"
 import * as nodeIndex from "effect-llm/node"
 import * as testingIndex from "effect-llm/testing"
 import { Fault, Simulator } from "effect-llm/testing"
@@ -168,6 +169,7 @@ describe("the words of the README", () => {
     expect(row("effect-llm")).toEqual(sorted(Object.keys(index)))
     expect(row("effect-llm/testing")).toEqual(sorted(Object.keys(testingIndex)))
     expect(row("effect-llm/node")).toEqual(sorted(Object.keys(nodeIndex)))
+    expect(row("effect-llm/lmdb")).toEqual(sorted(Object.keys(lmdbIndex)))
   })
 
   /** All that stands in backticks. */

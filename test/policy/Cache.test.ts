@@ -46,9 +46,14 @@ describe("Policy.cache", () => {
       const { client, mock } = yield* behind(cached, "")
       const asked: Embeddings.EmbedRequest = { input: ["a", "b"] }
       const first = yield* client.embed(asked)
-      expect(yield* client.embed({ ...asked, metadata: { user: 1 } })).toEqual({ ...first, cached: true, attempts: 0 })
+      expect(yield* client.embed({ ...asked, metadata: { user: 1 } })).toEqual({
+        ...first,
+        usage: { inputTokens: 0, totalTokens: 0 },
+        cached: true,
+        attempts: 0
+      })
       const others: ReadonlyArray<Embeddings.EmbedRequest> = [
-        { input: ["b", "a"] },
+        { input: ["c", "d"] },
         { input: ["a", "b"], dimensions: 4 },
         { input: ["a", "b"], model: "other" },
         { input: ["a", "b"], providerOptions: { user: "1" } },
@@ -168,6 +173,7 @@ describe("Policy.cache, the key", () => {
         { ...full, metadata: { user: 1 } },
         { ...full, idempotencyKey: "call-1" },
         { ...full, cacheControl: { timeToLive: Duration.hours(1) } },
+        { ...full, cacheControl: { namespace: "" } },
         { ...settings, prompt },
         { ...full, providerOptions: { a: { c: 2, b: 1 } } },
         { ...full, providerOptions: { nothing: undefined, a: { b: 1, c: 2 } } }
@@ -176,6 +182,16 @@ describe("Policy.cache, the key", () => {
       yield* client.complete(request)
       expect((yield* client.complete({ ...request, model: undefined, stop: undefined })).cached).toBe(true)
       expect(mock.starts).toHaveLength(2)
+    })
+  )
+
+  it.scoped("tells apart the namespaces of requests", () =>
+    Effect.gen(function* () {
+      const { client, mock } = yield* behind(cached, "Hi")
+      const of = (namespace: string) => client.complete({ ...full, cacheControl: { namespace } })
+      yield* client.complete(full)
+      expect([(yield* of("a")).cached, (yield* of("b")).cached, (yield* of("a")).cached]).toEqual([false, false, true])
+      expect(mock.starts).toHaveLength(3)
     })
   )
 

@@ -1,0 +1,1 @@
+export * as LmdbCache from "./lmdb/LmdbCacheNode.js"
