@@ -104,6 +104,10 @@ const plan = []
 for (let round = 0; round < rounds; round++) {
   for (const scenario of chosenScenarios) {
     if (scenario === "import") continue
+    if (scenarios[scenario].kept !== undefined) {
+      if (clients.includes("effect-llm")) plan.push({ round, of: rounds, scenario, client: "effect-llm" })
+      continue
+    }
     for (const client of rotate(clients, round)) {
       const { rounds: fewer, scenarios: only } = clientList[client]
       if (only !== undefined && !only.includes(scenario)) continue
@@ -135,7 +139,11 @@ const runCell = async ({ round, scenario, client, url }, origin) => {
       results.add("import-memory", client, round, megabytes)
       return `${milliseconds.toFixed(0)} ms, ${megabytes.toFixed(0)} MB`
     }
-    const { value, wrong } = await runWorker("./worker.mjs", [client, scenario, size, origin])
+    const { kept } = scenarios[scenario]
+    const { value, wrong } =
+      kept === undefined
+        ? await runWorker("./worker.mjs", [client, scenario, size, origin])
+        : await runWorker("./cacheHit.mjs", [kept, size])
     if (wrong !== undefined) {
       results.fail(scenario, client, "wrong", wrong)
       return `WRONG: ${wrong}`

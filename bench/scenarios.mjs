@@ -147,6 +147,9 @@ export const scenarios = {
       return (process.resourceUsage().maxRSS * 1024 - before) / 1e6
     }
   },
+  // Measured by cacheHit.mjs, for effect-llm alone: the others have no cache.
+  "hit-memory": { title: "an answer from the cache in memory", unit: "µs", kept: "memory" },
+  "hit-lmdb": { title: "an answer from the cache in a file", unit: "µs", kept: "lmdb" },
   // Measured by importCost.mjs, in processes that do nothing else.
   import: { title: "import", unit: "ms" }
 }

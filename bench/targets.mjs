@@ -4,6 +4,8 @@ import { effectModules, packageAlone } from "./importCost.mjs"
 const ratio = (scenario, client, other) => (results) => results.ratio(scenario, client, other)
 const above = (scenario) => (results) => results.difference(scenario, packageAlone, effectModules)
 
+const median = (scenario) => (results) => results.median(scenario, "effect-llm")
+
 const targets = [
   { text: "CPU per call, 64 at once, own HttpClient, × raw", most: 3.5, figure: ratio("call-64", "effect-llm", "raw") },
   {
@@ -27,11 +29,11 @@ const targets = [
     }))
   ),
   { text: "batch, wall time × raw", most: 1.15, figure: ratio("batch", "effect-llm", "raw") },
+  { text: "hit in memory, µs", most: 30, figure: median("hit-memory") },
+  { text: "hit in a file (LMDB), µs", most: 150, figure: median("hit-lmdb") },
   { text: "import, ms above the modules of effect that it needs", most: 60, figure: above("import") },
   { text: "import, MB above the modules of effect that it needs", most: 10, figure: above("import-memory") }
 ]
-
-const median = (scenario) => (results) => results.median(scenario, "effect-llm")
 
 /** What its tokenizer promises. */
 export const tokenTargets = [

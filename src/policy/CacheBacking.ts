@@ -94,12 +94,16 @@ const write = <A>(
   key: string,
   { expires, value }: Entry<A>,
   now: number
-): Either.Either<Written, ParseResult.ParseError> =>
-  Either.map(kind.encode(value), (answer) => {
-    const isFinite = Number.isFinite(expires)
-    const timeToLive = isFinite ? Option.some(Duration.millis(Math.max(1, Math.ceil(expires - now)))) : Option.none()
-    return [key, { version, kind: kind.name, key, expires: isFinite ? expires : null, answer }, timeToLive]
-  })
+): Either.Either<Written, Error> =>
+  // The schema's own message would show the answer.
+  Either.map(
+    Either.mapLeft(kind.encode(value), () => new Error("the answer is none by its schema")),
+    (answer) => {
+      const isFinite = Number.isFinite(expires)
+      const timeToLive = isFinite ? Option.some(Duration.millis(Math.max(1, Math.ceil(expires - now)))) : Option.none()
+      return [key, { version, kind: kind.name, key, expires: isFinite ? expires : null, answer }, timeToLive]
+    }
+  )
 
 // -----------------------------------------------------------------------------
 // The store of a cache
