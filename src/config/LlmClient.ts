@@ -19,11 +19,14 @@ export * from "../LlmClient.js"
 /**
  * What stands before the configuration, as `Providers.Options` say, and
  * - `section`: where the file has the settings; a dot nests, and `""` is the top. Default: `OpenAI`
+ * - `cacheFile`: opens the file that `CACHE_FILE_NAME` names: `(path) => LmdbCache.store({ path })`. Without it the cache is
+ *   in memory, with a warning
  * - `providers`: more of them, of your own; they stand before those of the same name
  */
 export interface ConfigOptions<P extends Providers.Registry = Providers.Registry<never, never>>
   extends Providers.Options {
   readonly section?: string | undefined
+  readonly cacheFile?: NamedPolicies.CacheFile | undefined
   readonly providers?: P | undefined
 }
 
@@ -38,7 +41,7 @@ export interface ConfigOptions<P extends Providers.Registry = Providers.Registry
  * - `WAITING_TIME`: seconds between the starts of two calls, and before the first retry
  * - `MAX_ATTEMPTS`, `EXPONENTIAL_BACKOFF_FACTOR`: of retries. One of the three is enough for retries; default: 5 attempts,
  *   0 seconds (the first wait is 2 then), factor 5
- * - `CACHE_API_CALLS`: a cache in memory. `CACHE_FILE_NAME` gets a warning: there is no cache in a file yet
+ * - `CACHE_API_CALLS`: a cache, in memory, or in `CACHE_FILE_NAME` where `cacheFile` says how
  *
  * Fails with a `ConfigError` that names the wrong or missing one, and says what is allowed.
  */
@@ -50,7 +53,7 @@ export function layerFromConfig(
 ): Layer.Layer<LlmClient, unknown, unknown> {
   return Layer.unwrapEffect(
     Effect.gen(function* () {
-      const { providers, section = "OpenAI", ...given } = options
+      const { cacheFile, providers, section = "OpenAI", ...given } = options
       // Loaded when a layer is built: an import of effect-llm alone does not pay for it.
       const { read } = yield* Effect.promise(() => import("./NamedSettings.js"))
       const { pathOf, settings } = yield* read(section === "" ? [] : section.split("."))
@@ -63,14 +66,14 @@ export function layerFromConfig(
       const said = name === own[0] ? settings : {}
       const choose = (option: "model" | "embeddingModel" | "apiVersion", value: string | undefined) =>
         firstOf(given[option], provider.variables, option, value)
-      yield* warnOfFile(settings, pathOf)
+      if (cacheFile === undefined) yield* warnOfFile(settings, pathOf)
       return Providers.layerOf(name, provider, {
         ...given,
         model: yield* choose("model", said.MODEL),
         embeddingModel: yield* choose("embeddingModel", said.EMBEDDING_MODEL),
         apiVersion: yield* choose("apiVersion", said.AZURE_API_VERSION),
         defaults: { ...defaultsOf(settings), ...given.defaults }
-      }).pipe(NamedPolicies.around(settings))
+      }).pipe(NamedPolicies.around(settings, cacheFile))
     })
   )
 }
@@ -110,6 +113,6 @@ const warnOfFile = (
 ): Effect.Effect<void> =>
   caches === true && file !== undefined
     ? Effect.logWarning(
-        `${pathOf("CACHE_FILE_NAME").join(".")} has no effect: answers are kept in memory, as long as the layer lives; there is no cache in a file yet`
+        `${pathOf("CACHE_FILE_NAME").join(".")} has no effect: answers are kept in memory, as long as the layer lives; give layerFromConfig the option cacheFile: (path) => LmdbCache.store({ path }), of effect-llm/lmdb`
       )
     : Effect.void

@@ -8,6 +8,7 @@ import type * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleInterval from "effect/ScheduleInterval"
+import type * as Scope from "effect/Scope"
 import type { LlmClient } from "../LlmClient.js"
 import type { LlmError } from "../LlmError.js"
 import * as Policy from "../policy/Policy.js"
@@ -16,19 +17,29 @@ import type { NamedSettings } from "./NamedSettings.js"
 
 type Given = Policy.Policy<ConfigError.ConfigError> | undefined
 
+/** Opens the file of a cache. */
+export type CacheFile = (path: string) => Effect.Effect<Policy.CacheBacking, ConfigError.ConfigError, Scope.Scope>
+
 /** From the innermost on. What the settings do not name is not there. */
 export const around =
-  (settings: NamedSettings) =>
+  (settings: NamedSettings, cacheFile?: CacheFile) =>
   <E, R>(layer: Layer.Layer<LlmClient, E, R>): Layer.Layer<LlmClient, E | ConfigError.ConfigError, R> =>
     layer.pipe(
       orNone(settings.TIMEOUT && Policy.attemptTimeout(settings.TIMEOUT)),
       orNone(concurrency(settings.MAX_CONCURRENT_MODEL_CALLS)),
       orNone(throttle(settings.WAITING_TIME)),
       orNone(retry(settings)),
-      orNone(settings.CACHE_API_CALLS === true ? Policy.cache() : undefined)
+      orNone(cache(settings, cacheFile))
     )
 
 const orNone = (policy: Given): Policy.Policy<ConfigError.ConfigError> => policy ?? ((layer) => layer)
+
+const cache = ({ CACHE_API_CALLS: caches, CACHE_FILE_NAME: file }: NamedSettings, cacheFile?: CacheFile): Given =>
+  caches !== true
+    ? undefined
+    : file === undefined || cacheFile === undefined
+      ? Policy.cache()
+      : Policy.cache({ store: cacheFile(file) })
 
 const concurrency = (limit: NamedSettings["MAX_CONCURRENT_MODEL_CALLS"]): Given =>
   limit === undefined || limit === "none" ? undefined : Policy.concurrency(limit)

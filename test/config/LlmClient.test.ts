@@ -1,7 +1,7 @@
 import { HttpClient, HttpClientResponse } from "@effect/platform"
 import { afterEach, describe, expect, expectTypeOf, it, vi } from "@effect/vitest"
-import { Clock, ConfigError, Effect, Either, Fiber, Layer, Redacted, TestClock } from "effect"
-import { ConfigFile, LlmClient, Providers } from "effect-llm"
+import { Clock, ConfigError, Effect, Either, Fiber, Layer, Option, Redacted, TestClock } from "effect"
+import { ConfigFile, LlmClient, type Policy, Providers } from "effect-llm"
 import { MockLlm } from "effect-llm/testing"
 import { inVirtualTime } from "../policy/Watched.js"
 import * as HttpStub from "../provider/HttpStub.js"
@@ -305,7 +305,28 @@ describe("the names of TinyTroupe's file", () => {
     })
   )
 
-  it.effect("say that there is no cache in a file, where one is asked for", () =>
+  it.effect("open the file of the cache as the program says", () =>
+    Effect.gen(function* () {
+      const opened: Array<string> = []
+      const cacheFile = (path: string) =>
+        Effect.sync((): Policy.CacheBacking => {
+          opened.push(path)
+          return {
+            get: () => Effect.succeedNone,
+            getMany: (keys) => Effect.succeed(keys.map(() => Option.none())),
+            set: () => Effect.void,
+            setMany: () => Effect.void
+          }
+        })
+      const lines = ["MODEL=gpt-4.1", "CACHE_FILE_NAME=cache.lmdb"]
+      yield* sentWith({}, section(...lines, "CACHE_API_CALLS=False"), { cacheFile })
+      expect(opened).toEqual([])
+      const said = yield* logged(sentWith({}, section(...lines, "CACHE_API_CALLS=True"), { cacheFile }))
+      expect([opened, said.lines]).toEqual([["cache.lmdb"], []])
+    })
+  )
+
+  it.effect("say that answers are kept in memory, where a file is asked for and the program says not how", () =>
     Effect.gen(function* () {
       const lines = ["MODEL=gpt-4.1", "CACHE_FILE_NAME=cache.pickle"]
       expect((yield* logged(sentWith({}, section(...lines, "CACHE_API_CALLS=False")))).lines).toEqual([])
