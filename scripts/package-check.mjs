@@ -149,14 +149,14 @@ const graphOf = (entry) => {
   return { files: seen, foreign }
 }
 
-await step("only effect-llm/node loads Node's modules or undici, and nothing loads a barrel", () => {
+await step("only effect-llm/node and /local load Node's modules, and nothing loads undici elsewhere, the engine or a barrel", () => {
   const portable = /^(effect|@effect\/platform|@noble\/hashes)\/[\w/-]+$/
   const notes = []
   for (const [subpath, target] of Object.entries(manifest.exports)) {
     if (typeof target === "string") continue
     const { files, foreign } = graphOf(posix.normalize(target.default))
-    const forNode = subpath === "./node"
-    const allowed = (specifier) => portable.test(specifier) || (forNode && /^(node:[\w/]+|undici)$/.test(specifier))
+    const forNode = { "./node": /^(node:[\w/]+|undici)$/, "./local": /^node:[\w/]+$/ }[subpath]
+    const allowed = (specifier) => portable.test(specifier) || forNode?.test(specifier)
     mustBeEmpty(
       [...foreign].filter(([name]) => !allowed(name)).map(([name, file]) => `${file} imports ${name}`),
       `${subpath} loads`

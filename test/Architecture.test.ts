@@ -85,7 +85,7 @@ const isFloor = (name: string): name is Floor => Object.hasOwn(below, name)
 const floorOf = (file: string): Floor | undefined => {
   const folder = file.includes("/") ? file.slice(0, file.indexOf("/")) : ""
   if (folder !== "") return isFloor(folder) ? folder : undefined
-  if (file === "index.ts" || file === "node.ts") return "entry"
+  if (file === "index.ts" || file === "node.ts" || file === "local.ts") return "entry"
   if (["Attempts.ts", "Ledger.ts", "LlmClient.ts"].includes(file)) return "client"
   if (file === "Tokenizer.ts") return "tokenizer"
   return file.endsWith("Node.ts") ? "node" : "domain"
@@ -198,8 +198,11 @@ describe("what is public can be reached, and nothing else lies about", () => {
     )
     expect(providers.length).toBeGreaterThan(0)
     for (const file of providers) {
-      expect(neighbours("index.ts", ["value"])).toContain(file)
-      expect(neighbours("provider/index.ts", ["value"])).toContain(file)
+      // The one that runs a model itself needs Node: it has an entry of its own, and no other leads to it.
+      const isLocal = file === "provider/LocalLlama.ts"
+      expect(neighbours("local.ts", ["value"]).includes(file)).toBe(isLocal)
+      expect(neighbours("index.ts", ["value"]).includes(file)).toBe(!isLocal)
+      expect(neighbours("provider/index.ts", ["value"]).includes(file)).toBe(!isLocal)
     }
     const policies = files.filter(
       (file) => /^policy\/\w+\.ts$/.test(file) && /^export const \w+ = [^\n]*Policy</m.test(read(`src/${file}`))
@@ -226,12 +229,12 @@ describe("what is public can be reached, and nothing else lies about", () => {
 
   it("no file is named after nothing", () => {
     expect(files.filter((file) => /(?:^|\/)(?:utils?|helpers?|common|misc|shared)\b/i.test(file))).toEqual([])
-    expect(files.filter((file) => !/^(?:index|main|node|[A-Z]\w*)\.ts$/.test(basename(file)))).toEqual([])
+    expect(files.filter((file) => !/^(?:index|local|main|node|[A-Z]\w*)\.ts$/.test(basename(file)))).toEqual([])
   })
 })
 
 describe("the core runs anywhere", () => {
-  it.each([...entries].filter(([subpath]) => subpath !== "./node"))(
+  it.each([...entries].filter(([subpath]) => subpath !== "./node" && subpath !== "./local"))(
     "%s loads no module of Node, no undici, no barrel",
     (_subpath, entry) => {
       const foreign = [...reachable([entry], ["value"])].flatMap((file) =>
@@ -245,4 +248,20 @@ describe("the core runs anywhere", () => {
       )
     }
   )
+
+  it("./local loads modules of Node, but not the engine: that comes by import() when a layer is built", () => {
+    const foreign = [...reachable(["local.ts"], ["value"])].flatMap((file) =>
+      (sources.get(file) ?? []).filter(({ kind, specifier }) => kind === "value" && !specifier.startsWith("."))
+    )
+    const beyond = foreign.filter(({ specifier }) => !/^(?:effect|@effect\/platform)\/[\w/]+$/.test(specifier))
+    expect(new Set(beyond.map(({ specifier }) => specifier))).toEqual(
+      new Set(["node:fs/promises", "node:os", "node:path", "node:url"])
+    )
+  })
+
+  it("only ./local leads to what needs the engine", () => {
+    const others = [...entries.values()].filter((entry) => entry !== "local.ts")
+    const reached = [...reachable(others, ["value", "type", "dynamic"])]
+    expect(reached.filter((file) => file.includes("LocalLlama"))).toEqual([])
+  })
 })
