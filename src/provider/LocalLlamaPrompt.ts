@@ -237,13 +237,15 @@ const repeatPenalty = (request: ChatRequest.ChatRequest, own: number | undefined
     : { penalty: own ?? 1, frequencyPenalty, presencePenalty }
 }
 
+/** The engine's seeds are 32 bits long, and the last of them asks for any other. */
+const engineSeed = (seed: number): number => Math.min(seed >>> 0, 0xfffffffe)
+
 const samplingOf = (request: ChatRequest.ChatRequest, seed: number, origin: Origin): Sampling => ({
   temperature: request.temperature ?? 0,
   topP: request.topP,
   topK: ownOption(request, "topK", origin),
   minP: ownOption(request, "minP", origin),
-  // The engine's seeds are 32 bits long.
-  seed: (request.seed ?? seed) >>> 0,
+  seed: engineSeed(request.seed ?? seed),
   repeatPenalty: repeatPenalty(request, ownOption(request, "repeatPenalty", origin))
 })
 

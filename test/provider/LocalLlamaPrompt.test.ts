@@ -133,7 +133,7 @@ describe("a request in the engine's words", () => {
         topP: 0.9,
         topK: 40,
         minP: 0.05,
-        seed: 0xffffffff,
+        seed: 0xfffffffe,
         repeatPenalty: { penalty: 1.2, frequencyPenalty: 0.3 }
       },
       stop: ["."],
