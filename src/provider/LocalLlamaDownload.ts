@@ -7,7 +7,6 @@ import * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import * as Connection from "./Connection.js"
 import type { Engine } from "./LocalLlamaEngine.js"
@@ -50,23 +49,39 @@ export const logged = (model: string): OnProgress => {
     })
 }
 
-/** Runs what reports progress from callbacks, and `onProgress` beside it; the last report is heard before the end. */
+/**
+ * Runs what reports progress from callbacks, and `onProgress` beside it. Who is slow to hear misses some; the last report
+ * is heard before the end.
+ */
 export const reporting = <A, E, R>(
   onProgress: OnProgress,
   run: (report: (progress: Progress) => void) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.gen(function* () {
-    // Who is slow to hear misses some; the end is never missed.
-    const reports = yield* Queue.sliding<Progress | undefined>(8)
-    const hear: Effect.Effect<void> = Effect.flatMap(Queue.take(reports), (progress) =>
-      progress === undefined ? Effect.void : Effect.zipRight(onProgress(progress), hear)
-    )
+    const news = yield* Effect.makeLatch(false)
+    let latest: Progress | undefined
+    let isDone = false
+    const hear: Effect.Effect<void> = Effect.suspend(() => {
+      if (latest !== undefined) {
+        const progress = latest
+        latest = undefined
+        return Effect.zipRight(onProgress(progress), hear)
+      }
+      if (isDone) return Effect.void
+      news.unsafeClose()
+      return Effect.zipRight(news.await, hear)
+    })
     const hearing = yield* Effect.fork(hear)
-    const heard = Effect.zipRight(Queue.offer(reports, undefined), Fiber.join(hearing))
-    return yield* run((progress) => Queue.unsafeOffer(reports, progress)).pipe(
-      Effect.zipLeft(heard),
-      Effect.ensuring(Fiber.interrupt(hearing))
-    )
+    const report = (progress: Progress): void => {
+      latest = progress
+      news.unsafeOpen()
+    }
+    const heard = Effect.suspend(() => {
+      isDone = true
+      news.unsafeOpen()
+      return Fiber.join(hearing)
+    })
+    return yield* Effect.ensuring(Effect.zipLeft(run(report), heard), Fiber.interrupt(hearing))
   })
 
 // -----------------------------------------------------------------------------

@@ -14,8 +14,8 @@ export interface Engine {
   getLlama(options: LlamaOptions): Promise<Llama>
   resolveChatWrapper(model: Model, options: ChatWrapperOptions): ChatWrapper
   resolveModelFile(uri: string, options: DownloadOptions): Promise<string>
-  readonly JinjaTemplateChatWrapper: new (options: { template: string; tokenizer: Tokenizer }) => ChatWrapper
-  readonly LlamaChat: new (options: { contextSequence: Sequence; chatWrapper: ChatWrapper }) => Chat
+  readonly JinjaTemplateChatWrapper: new (options: { template: string; tokenizer?: Tokenizer }) => ChatWrapper
+  readonly LlamaChat: new (options: { contextSequence: Sequence; chatWrapper?: "auto" | ChatWrapper }) => Chat
 }
 
 export interface LlamaOptions {
@@ -57,7 +57,6 @@ export interface Model {
   readonly embeddingVectorSize: number
   tokenize(text: string): ReadonlyArray<number>
   detokenize(tokens: ReadonlyArray<number>): string
-  isSpecialToken(token: number): boolean
   iterateAllTokens(): Iterable<number>
   createContext(options: { contextSize: number; sequences: number; createSignal: AbortSignal }): Promise<Context>
   createEmbeddingContext(options: { contextSize: number }): Promise<EmbeddingContext>
@@ -102,18 +101,23 @@ export interface Grammar {
 }
 
 export interface Functions {
-  readonly [name: string]: { readonly description?: string; readonly params?: Schema }
+  readonly [name: string]: { readonly description?: string | undefined; readonly params?: Schema | null | undefined }
 }
 
 export type HistoryItem =
-  | { readonly type: "system"; readonly text: string }
+  | { readonly type: "system"; readonly text: unknown }
   | { readonly type: "user"; readonly text: string }
-  | { readonly type: "model"; readonly response: ReadonlyArray<ResponseItem> }
+  | { readonly type: "model"; readonly response: Array<ResponseItem> }
 
 export type ResponseItem =
   | string
   | { readonly type: "functionCall"; readonly name: string; readonly params: unknown; readonly result: unknown }
-  | { readonly type: "segment"; readonly segmentType: "thought"; readonly text: string; readonly ended: boolean }
+  | {
+      readonly type: "segment"
+      readonly segmentType: "thought" | "comment"
+      readonly text: string
+      readonly ended: boolean
+    }
 
 export interface ContextStateOptions {
   readonly chatHistory: ReadonlyArray<HistoryItem>
