@@ -424,7 +424,8 @@ describe.skipIf(!isInstalled)(`a local model on the real engine${note}`, () => {
         { maxQueue: 0, contextSize: 8192 },
         Effect.gen(function* () {
           const fiber = yield* Effect.fork(ask("a".repeat(8000), { maxTokens: 1 }))
-          yield* Effect.sleep("5 millis")
+          // It is in the engine now, which reads the first piece.
+          yield* Effect.yieldNow()
           const exit = yield* Fiber.interrupt(fiber)
           expect(Exit.isInterrupted(exit)).toBe(true)
           expect((yield* ask("Hello", { maxTokens: 2 })).usage.outputTokens).toBe(2)
