@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "@effec
 import { Array, Context, Effect, Exit, Layer, Order, Scope } from "effect"
 import { LlmError, OpenAiCompatible, Policy, Providers, RetryPolicy } from "effect-llm"
 import * as index from "effect-llm"
+import * as localIndex from "effect-llm/local"
 import * as nodeIndex from "effect-llm/node"
 import * as testingIndex from "effect-llm/testing"
 import { Fault, Simulator } from "effect-llm/testing"
@@ -12,6 +13,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { type Row, vendors } from "../../src/provider/Vendors.js"
+import { documentationModel, isInstalled } from "../LocalEngine.js"
 import { announced, missing, printedBy } from "./Output.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -42,6 +44,8 @@ const modules = blocks.filter(
   ({ code }) => !code.includes("Effect.runPromise") && !tests.some((test) => test.code === code)
 )
 const programs = blocks.filter((block) => !tests.includes(block) && !modules.includes(block))
+/** A local model runs where its engine is installed. */
+const runnable = programs.filter(({ file }) => isInstalled || file !== "local.ts")
 
 /** What goes wrong with the requests of a program. */
 const faults: Readonly<Record<string, ReadonlyArray<Fault.Fault>>> = {
@@ -102,7 +106,8 @@ describe("the code of the README", () => {
     expect(stdout).toBe("")
   })
 
-  it.each(programs)("$file prints what it says", { timeout: 30_000 }, async ({ code, file }) => {
+  it.each(runnable)("$file prints what it says", { timeout: 30_000 }, async ({ code, file }) => {
+    vi.stubEnv("LOCAL_LLAMA_MODEL", documentationModel())
     vi.stubEnv("OPENAI_API_KEY", "simulated-key")
     vi.stubEnv("OPENAI_BASE_URL", simulator.url)
     await Effect.runPromise(simulator.inject(...(faults[file] ?? [])))
@@ -168,6 +173,7 @@ describe("the words of the README", () => {
     expect(row("effect-llm")).toEqual(sorted(Object.keys(index)))
     expect(row("effect-llm/testing")).toEqual(sorted(Object.keys(testingIndex)))
     expect(row("effect-llm/node")).toEqual(sorted(Object.keys(nodeIndex)))
+    expect(row("effect-llm/local")).toEqual(sorted(Object.keys(localIndex)))
   })
 
   /** All that stands in backticks. */
@@ -233,7 +239,9 @@ describe("the words of the README", () => {
     const pins = [...readme.matchAll(/([@\w/-]+)@(\d[\d.]*)/g)]
     expect(pins.length).toBeGreaterThan(2)
     for (const [pin, name = "", version = ""] of pins) {
-      expect(manifest.peerDependencies[name]?.slice(1), pin).toMatch(new RegExp(`^${version}\\.`))
+      // The engine's binaries have its versions.
+      const peer = name.startsWith("@node-llama-cpp/") ? "node-llama-cpp" : name
+      expect(manifest.peerDependencies[peer]?.slice(1), pin).toMatch(new RegExp(`^${version}\\.`))
     }
   })
 
