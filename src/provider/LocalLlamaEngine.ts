@@ -56,7 +56,7 @@ export interface Model {
   readonly trainContextSize: number
   readonly embeddingVectorSize: number
   tokenize(text: string): ReadonlyArray<number>
-  detokenize(tokens: ReadonlyArray<number>): string
+  detokenize(tokens: ReadonlyArray<number>, specialTokens?: boolean): string
   iterateAllTokens(): Iterable<number>
   createContext(options: { contextSize: number; sequences: number; createSignal: AbortSignal }): Promise<Context>
   createEmbeddingContext(options: { contextSize: number }): Promise<EmbeddingContext>

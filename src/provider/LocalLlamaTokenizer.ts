@@ -32,7 +32,7 @@ export const make = (loaded: Loaded, origin: Origin): Service => {
         // The engine would end the process.
         const unknown = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize())
         return unknown === undefined
-          ? Effect.sync(() => model.detokenize(ids))
+          ? Effect.sync(() => model.detokenize(ids, true))
           : Effect.fail(
               new TokenizerError({ reason: "UnknownToken", message: `${name} has no token of the id ${unknown}` })
             )

@@ -1,5 +1,5 @@
 import { describe, expect, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { type ChatRequest, LlmClient, Prompt, Tokenizer } from "effect-llm"
 import { LocalLlama } from "effect-llm/local"
 import { fileOf, isInstalled, note } from "../LocalEngine.js"
@@ -60,6 +60,15 @@ describe.skipIf(!isInstalled)(`the tokenizer of a local model${note}`, () => {
         expect(yield* approximate({ model: "tokenizer" })).toBe(false)
         expect(yield* approximate({ model: "gpt-4.1" })).toBe(true)
         expect(yield* approximate({ encoding: "o200k_base" })).toBe(true)
+      })
+    )
+
+    it.effect("decodes a special token as its text, which is none when it is read", () =>
+      Effect.gen(function* () {
+        const last = Array.from({ length: 20 }, (_, n) => 285 + n)
+        const texts = yield* Effect.forEach(last, (id) => Effect.option(Tokenizer.decode([id])))
+        expect(texts).toContainEqual(Option.some("<|eot_id|>"))
+        expect((yield* Tokenizer.encode("<|eot_id|>")).length).toBe(10)
       })
     )
 
