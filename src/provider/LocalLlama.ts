@@ -103,8 +103,13 @@ const wholeNumber = (
 const loadNamed = (options: Options, named: typeof names): Loading<LocalModel["Type"]> =>
   Effect.gen(function* () {
     yield* Settings.name(named.model, options.model)
-    if (options.endpoint !== undefined) yield* Settings.baseUrl(named.endpoint, options.endpoint)
-    if (options.token !== undefined) yield* Settings.key(named.token, options.token)
+    const { endpoint, token } = options
+    if (token !== undefined) yield* Settings.key(named.token, token)
+    if (endpoint !== undefined) {
+      yield* token === undefined
+        ? Settings.baseUrl(named.endpoint, endpoint)
+        : Settings.secureUrl(named.endpoint, endpoint)
+    }
     yield* wholeNumber(named.contextSize, options.contextSize, 1)
     yield* wholeNumber(named.threads, options.threads, 1)
     yield* wholeNumber(named.sequences, options.sequences, 1)

@@ -109,7 +109,7 @@ export const answer = (
         (sequence) =>
           Effect.ensuring(
             generated(loaded, rendered, grammar, sequence, assembly, emit),
-            loaded.promptCache ? Effect.void : Effect.promise(() => sequence.clearHistory())
+            loaded.promptCache ? Effect.void : forget(sequence)
           ),
         (waiting) => queueFull(origin, waiting),
         (idle) => (loaded.promptCache ? mostRead(idle, rendered.tokens) : 0)
@@ -121,6 +121,10 @@ export const answer = (
       })
     )
   })
+
+/** Where that fails, the model is gone: the next call finds out. */
+const forget = (sequence: Sequence): Effect.Effect<void> =>
+  Effect.ignore(Effect.tryPromise(() => sequence.clearHistory()))
 
 export const queueFull = (origin: Origin, waiting: number): LlmError =>
   new Overloaded({

@@ -118,13 +118,14 @@ export const make = (loaded: Loaded, defaults: ChatRequest.Settings | undefined)
 
   // --- embeddings ------------------------------------------------------------
 
+  const size = loaded.model.embeddingVectorSize
+
   const embed = (request: Embeddings.EmbedRequest): Effect.Effect<Embeddings.Embeddings, LlmError> =>
     Effect.suspend(() => {
       const problem = Embeddings.validateRequest(request)
       if (Option.isSome(problem)) return Effect.fail(new InvalidRequest({ ...origin, ...problem.value, attempts: 0 }))
       if (request.model !== undefined && request.model !== loaded.name)
         return Effect.fail(notThis(request.model, loaded))
-      const size = loaded.model.embeddingVectorSize
       if (request.dimensions !== undefined && request.dimensions !== size) {
         const message = `the model's vectors have ${size} dimensions, and cannot be shortened`
         return Effect.fail(new UnsupportedFeature({ ...origin, attempts: 0, feature: "dimensions", message }))
@@ -183,17 +184,18 @@ const vectorsOf = (
   loaded: Loaded,
   origin: Origin
 ): Effect.Effect<Vectors, LlmError> =>
-  Effect.suspend(() => {
-    const lengths = texts.map((text) => context.calculateInputLength(text))
+  Effect.gen(function* () {
+    const lengths = yield* Effect.try({
+      try: () => texts.map((text) => context.calculateInputLength(text)),
+      catch: (cause) => failed(origin, cause)
+    })
     const tooLong = lengths.findIndex((length) => length >= loaded.contextSize)
     if (tooLong >= 0) {
       const message = `text ${tooLong} has ${lengths[tooLong]} tokens, and the context ${loaded.contextSize}`
-      return Effect.fail(new ContextLengthExceeded({ ...origin, attempts: 0, message }))
+      return yield* Effect.fail(new ContextLengthExceeded({ ...origin, attempts: 0, message }))
     }
-    return Effect.map(
-      Effect.forEach(texts, (text) => vectorOf(context, text, origin)),
-      (vectors) => ({ vectors, inputTokens: lengths.reduce((sum, length) => sum + length, 0) })
-    )
+    const vectors = yield* Effect.forEach(texts, (text) => vectorOf(context, text, origin))
+    return { vectors, inputTokens: lengths.reduce((sum, length) => sum + length, 0) }
   })
 
 /** Hears no signal: an interruption waits for the vector, so that the next call finds the engine idle. */

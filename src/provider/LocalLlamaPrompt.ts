@@ -110,7 +110,12 @@ const historyOf = (
         history.push({ type: message.role, text: text() })
         break
       case "assistant": {
-        const response = message.content.map((part, index) => responseItem(part, places[index] ?? "", results, origin))
+        const response = message.content.flatMap((part, index) =>
+          // A signature alone is nothing to read.
+          part._tag === "Reasoning" && part.text === ""
+            ? []
+            : [responseItem(part, places[index] ?? "", results, origin)]
+        )
         for (const part of message.content) if (part._tag === "ToolCall") called.add(part.id)
         // What a model says behind a tool's result goes on with its answer.
         const last = history.at(-1)

@@ -495,6 +495,15 @@ describe.skipIf(!isInstalled)(`a local model on the real engine${note}`, () => {
       })
     )
 
+    it.live("a client that outlives its model fails, and does nothing worse", () =>
+      Effect.gen(function* () {
+        const client = yield* Effect.scoped(LocalLlama.make({ model: random, ...cpu }))
+        const asked = yield* Effect.flip(client.complete({ prompt: [Prompt.user("Hello")] }))
+        const embedded = yield* Effect.flip(client.embed({ input: ["Hello"] }))
+        for (const error of [asked, embedded]) expect(error.message).toContain("disposed")
+      })
+    )
+
     it.live("what came of its loading is heard, the end included", () =>
       Effect.gen(function* () {
         const heard = yield* Ref.make<ReadonlyArray<LocalLlama.Progress>>([])

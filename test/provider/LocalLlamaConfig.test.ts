@@ -111,6 +111,7 @@ describe("a local model that cannot be", () => {
     ["sequences", { sequences: 0 }],
     ["maxQueue", { maxQueue: -1 }],
     ["endpoint", { endpoint: "mirror" }],
+    ["endpoint", { endpoint: "http://mirror.example", token: Redacted.make("hf_1234567890") }],
     ["token", { token: Redacted.make("hf_\n") }]
   ] as const)("names the wrong option: %s", ([name, options]) =>
     Effect.gen(function* () {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Either, Schema } from "effect"
-import { type LlmError, Tool } from "effect-llm"
+import { Either } from "effect"
+import type { LlmError, Tool } from "effect-llm"
 import * as LocalLlamaSchema from "../../src/provider/LocalLlamaSchema.js"
 import * as Refusal from "../../src/wire/Refusal.js"
 
@@ -66,24 +66,18 @@ describe("a schema for a grammar", () => {
   })
 
   it("keeps definitions, recursive ones too", () => {
-    interface Tree {
-      readonly word: string
-      readonly under: ReadonlyArray<Tree>
+    const tree = {
+      type: "object",
+      properties: { word: { type: "string" }, under: { type: "array", items: { $ref: "#/$defs/Tree" } } }
     }
-    const Tree: Schema.Schema<Tree> = Schema.Struct({
-      word: Schema.String,
-      under: Schema.Array(Schema.suspend((): Schema.Schema<Tree> => Tree))
-    }).annotations({ identifier: "Tree" })
-    expect(written(Tool.jsonSchema(Tree)).schema).toEqual({
-      $ref: "#/$defs/Tree",
-      $defs: {
-        Tree: {
-          type: "object",
-          properties: { word: { type: "string" }, under: { type: "array", items: { $ref: "#/$defs/Tree" } } },
-          additionalProperties: false
-        }
-      }
-    })
+    const expected = {
+      type: "object",
+      properties: { word: { type: "string" }, under: { type: "array", items: { $ref: "#/$defs/Tree" } } },
+      additionalProperties: false
+    }
+    const $defs = { Tree: expected }
+    expect(written({ $ref: "#/$defs/Tree", $defs: { Tree: tree } }).schema).toEqual({ $ref: "#/$defs/Tree", $defs })
+    expect(written({ ...tree, definitions: { Tree: tree } }).schema).toEqual({ ...expected, $defs })
   })
 
   it("names the keywords that no grammar holds an answer to", () => {
