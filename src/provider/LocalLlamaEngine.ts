@@ -192,8 +192,11 @@ const name = "node-llama-cpp"
 /** The package, by its name alone: nothing but the call of this needs it. */
 export const importPackage: Import = (): Promise<Engine> => import(/* @vite-ignore */ name)
 
+/** Node says so by a code, bundlers in words alone. */
 const isMissing = (cause: unknown): boolean =>
-  cause instanceof Error && "code" in cause && /^(?:ERR_)?MODULE_NOT_FOUND$/.test(String(cause.code))
+  cause instanceof Error &&
+  (("code" in cause && /^(?:ERR_)?MODULE_NOT_FOUND$/.test(String(cause.code))) ||
+    /^(?:could not resolve|cannot find)\b.*node-llama-cpp/i.test(cause.message))
 
 /** The engine, loaded. Fails with a `ConfigError` that says what to install. */
 export const load = (

@@ -52,9 +52,12 @@ const missing = (): Promise<never> =>
 describe("a local model that cannot be", () => {
   it.effect("says what to install where the package is missing", () =>
     Effect.gen(function* () {
-      expect(yield* refusalOf(LocalLlama.layer({ model, engine: missing }))).toBe(
-        '(Unsupported operation at model: "a local model needs the package node-llama-cpp, which is not installed: npm install node-llama-cpp@3")'
-      )
+      const bundled = () => Promise.reject(new Error('Could not resolve "node-llama-cpp" imported by "effect-llm".'))
+      for (const engine of [missing, bundled]) {
+        expect(yield* refusalOf(LocalLlama.layer({ model, engine }))).toBe(
+          '(Unsupported operation at model: "a local model needs the package node-llama-cpp, which is not installed: npm install node-llama-cpp@3")'
+        )
+      }
     })
   )
 
