@@ -10,6 +10,7 @@ import {
   ContextLengthExceeded,
   InvalidRequest,
   type LlmError,
+  notSent,
   Overloaded,
   ServerFailed,
   UnsupportedFeature
@@ -56,7 +57,7 @@ export const tokensOf = (
     catch: (cause) =>
       new InvalidRequest({
         ...origin,
-        attempts: 0,
+        ...notSent,
         param: "prompt",
         message: `the model's chat template refuses the prompt: ${Connection.wordsOf(cause)}`
       })
@@ -79,7 +80,7 @@ export const render = (loaded: Loaded, prepared: Prepared, origin: Origin): Eith
     ({ tokens }) =>
       new ContextLengthExceeded({
         ...origin,
-        attempts: 0,
+        ...notSent,
         message: `the prompt has ${tokens.length} tokens, and the context ${loaded.contextSize}, the answer included: shorten it, or load the model with a greater contextSize`
       })
   )
@@ -129,7 +130,7 @@ const forget = (sequence: Sequence): Effect.Effect<void> =>
 export const queueFull = (origin: Origin, waiting: number): LlmError =>
   new Overloaded({
     ...origin,
-    attempts: 0,
+    ...notSent,
     message: `${waiting} calls wait for the model already, which is as many as maxQueue lets wait`
   })
 
@@ -153,7 +154,7 @@ const grammarOf = (
         catch: (cause) =>
           new UnsupportedFeature({
             ...origin,
-            attempts: 0,
+            ...notSent,
             feature: "responseFormat.schema",
             message: `no grammar can be made of responseFormat.schema: ${Connection.wordsOf(cause)}`
           })

@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
+import * as Attempts from "../Attempts.js"
 import * as ChatRequest from "../ChatRequest.js"
 import type { Completion } from "../Completion.js"
 import * as Embeddings from "../Embeddings.js"
@@ -19,6 +20,7 @@ import {
   type LlmError,
   MalformedResponse,
   ModelNotFound,
+  notSent,
   ServerFailed,
   UnsupportedFeature
 } from "../LlmError.js"
@@ -55,7 +57,7 @@ export const make = (loaded: Loaded, defaults: ChatRequest.Settings | undefined)
     Effect.flatMap(Random.nextIntBetween(0, 0x7fffffff), (random) => {
       const request = ChatRequest.withDefaults(input, defaults)
       const problem = ChatRequest.validate(request)
-      if (Option.isSome(problem)) return Effect.fail(new InvalidRequest({ ...origin, ...problem.value, attempts: 0 }))
+      if (Option.isSome(problem)) return Effect.fail(new InvalidRequest({ ...origin, ...problem.value, ...notSent }))
       if (request.model !== undefined && request.model !== loaded.name)
         return Effect.fail(notThis(request.model, loaded))
       return Either.map(
@@ -123,12 +125,12 @@ export const make = (loaded: Loaded, defaults: ChatRequest.Settings | undefined)
   const embed = (request: Embeddings.EmbedRequest): Effect.Effect<Embeddings.Embeddings, LlmError> =>
     Effect.suspend(() => {
       const problem = Embeddings.validateRequest(request)
-      if (Option.isSome(problem)) return Effect.fail(new InvalidRequest({ ...origin, ...problem.value, attempts: 0 }))
+      if (Option.isSome(problem)) return Effect.fail(new InvalidRequest({ ...origin, ...problem.value, ...notSent }))
       if (request.model !== undefined && request.model !== loaded.name)
         return Effect.fail(notThis(request.model, loaded))
       if (request.dimensions !== undefined && request.dimensions !== size) {
         const message = `the model's vectors have ${size} dimensions, and cannot be shortened`
-        return Effect.fail(new UnsupportedFeature({ ...origin, attempts: 0, feature: "dimensions", message }))
+        return Effect.fail(new UnsupportedFeature({ ...origin, ...notSent, feature: "dimensions", message }))
       }
       return AttemptSpan.traced(
         "embeddings",
@@ -154,7 +156,7 @@ export const make = (loaded: Loaded, defaults: ChatRequest.Settings | undefined)
       )
     })
 
-  return { provider, model: loaded.name, complete, stream, embed }
+  return Attempts.observed({ provider, model: loaded.name, complete, stream, embed })
 }
 
 /** There is one model in memory. */
@@ -162,7 +164,7 @@ const notThis = (model: string, loaded: Loaded): LlmError =>
   new ModelNotFound({
     provider,
     model,
-    attempts: 0,
+    ...notSent,
     message: `this client has ${JSON.stringify(loaded.name)} in memory, and no model named ${JSON.stringify(model)}`
   })
 
@@ -192,7 +194,7 @@ const vectorsOf = (
     const tooLong = lengths.findIndex((length) => length >= loaded.contextSize)
     if (tooLong >= 0) {
       const message = `text ${tooLong} has ${lengths[tooLong]} tokens, and the context ${loaded.contextSize}`
-      return yield* Effect.fail(new ContextLengthExceeded({ ...origin, attempts: 0, message }))
+      return yield* Effect.fail(new ContextLengthExceeded({ ...origin, ...notSent, message }))
     }
     const vectors = yield* Effect.forEach(texts, (text) => vectorOf(context, text, origin))
     return { vectors, inputTokens: lengths.reduce((sum, length) => sum + length, 0) }
