@@ -1,9 +1,9 @@
 // Installs node-llama-cpp for the tests of local models, with the binary for the CPU of this machine alone: a plain
 // `npm install node-llama-cpp` is 725 MB of binaries for every graphics card. `npm run install-engine`; 85 MB on Linux.
-// It stands in a folder of its own, since leaving out optional packages would take those of the other tools along;
-// `npm install` takes the link to it away again.
+// What it needs stands in a folder within it: to leave out optional packages in the project's own folder would take those
+// of the other tools along. `npm install` takes it away again.
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -23,20 +23,28 @@ if (binary === undefined) {
   process.exit(1)
 }
 
-const modules = fileURLToPath(new URL("../node_modules", import.meta.url))
-const folder = join(modules, ".engine")
-mkdirSync(folder, { recursive: true })
-writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "engine", private: true }))
+const folder = fileURLToPath(new URL("../node_modules/node-llama-cpp", import.meta.url))
+const engine = join(folder, "engine")
+rmSync(folder, { recursive: true, force: true })
+mkdirSync(engine, { recursive: true })
+writeFileSync(join(engine, "package.json"), JSON.stringify({ name: "engine", private: true }))
 
 const packages = [`node-llama-cpp@${version}`, `@node-llama-cpp/${binary}@${version}`]
 const { status } = spawnSync(
   "npm",
-  ["install", "--prefix", folder, "--omit=optional", "--ignore-scripts", "--no-package-lock", "--silent", ...packages],
-  { cwd: folder, stdio: "inherit", shell: process.platform === "win32" }
+  ["install", "--prefix", engine, "--omit=optional", "--ignore-scripts", "--no-package-lock", "--silent", ...packages],
+  { cwd: engine, stdio: "inherit", shell: process.platform === "win32" }
 )
-if (status !== 0) process.exit(status ?? 1)
+if (status !== 0) {
+  rmSync(folder, { recursive: true, force: true })
+  process.exit(status ?? 1)
+}
 
-const link = join(modules, "node-llama-cpp")
-if (existsSync(link)) rmSync(link, { recursive: true })
-symlinkSync(join(folder, "node_modules", "node-llama-cpp"), link, "junction")
+const all = `export * from "./engine/node_modules/node-llama-cpp/dist/index.js"\n`
+writeFileSync(join(folder, "index.js"), all)
+writeFileSync(join(folder, "index.d.ts"), all)
+writeFileSync(
+  join(folder, "package.json"),
+  JSON.stringify({ name: "node-llama-cpp", version, type: "module", main: "index.js", types: "index.d.ts" })
+)
 console.log(packages.join(", "))
