@@ -61,6 +61,9 @@ export interface Options {
   readonly engine?: Import | undefined
 }
 
+/** The same where configuration has the rest. */
+export type ConfigOptions = { readonly [Name in keyof Options]?: Options[Name] | undefined }
+
 // --- Model -------------------------------------------------------------------
 
 const names = {
@@ -121,7 +124,7 @@ const loadNamed = (options: Options, named: typeof names): Loading<LocalModel["T
 const gpuOf = (word: "auto" | "metal" | "cuda" | "vulkan" | "false"): Options["gpu"] =>
   word === "false" ? false : word
 
-const fromConfig = (options: Partial<Options>): Effect.Effect<Options, ConfigError.ConfigError> =>
+const fromConfig = (options: ConfigOptions): Effect.Effect<Options, ConfigError.ConfigError> =>
   Effect.gen(function* () {
     const { optional } = Settings
     const gpu = Config.map(Config.literal("auto", "metal", "cuda", "vulkan", "false")(variables.gpu), gpuOf)
@@ -161,7 +164,7 @@ export const layer = (options: Options): Layer.Layer<LlmClient, ConfigError.Conf
  * `HF_TOKEN` and `HF_ENDPOINT`. Options given here stand before the configuration's. Fails with a `ConfigError` that names
  * the missing or malformed variable.
  */
-export const layerConfig = (options: Partial<Options> = {}): Layer.Layer<LlmClient, ConfigError.ConfigError> =>
+export const layerConfig = (options: ConfigOptions = {}): Layer.Layer<LlmClient, ConfigError.ConfigError> =>
   Layer.scoped(
     LlmClient,
     Effect.flatMap(fromConfig(options), (resolved) =>

@@ -1,6 +1,7 @@
+import { FetchHttpClient } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { type ConfigError, ConfigProvider, Effect, Layer, Redacted } from "effect"
-import { type LlmClient } from "effect-llm"
+import { LlmClient } from "effect-llm"
 import { LocalLlama } from "effect-llm/local"
 import type { Engine, LlamaOptions } from "../../src/provider/LocalLlamaEngine.js"
 import { fileOf, isInstalled, note } from "../LocalEngine.js"
@@ -45,6 +46,11 @@ const noBinary = (asked: Array<LlamaOptions>): (() => Promise<Engine>) => {
       LlamaChat: Unused
     })
 }
+
+const chosen = (
+  local: Pick<typeof LocalLlama, "layerConfig">
+): Layer.Layer<LlmClient.LlmClient, ConfigError.ConfigError> =>
+  LlmClient.layerFromConfig({ providers: { local } }).pipe(Layer.provide(FetchHttpClient.layer))
 
 const missing = (): Promise<never> =>
   Promise.reject(Object.assign(new Error("Cannot find package 'node-llama-cpp'"), { code: "ERR_MODULE_NOT_FOUND" }))
@@ -147,6 +153,22 @@ describe("LocalLlama.layerConfig", () => {
       const variables = { LOCAL_LLAMA_MODEL: model, LOCAL_LLAMA_GPU: "false", LOCAL_LLAMA_THREADS: "2" }
       yield* refusalOf(LocalLlama.layerConfig({ engine: noBinary(asked) }), variables)
       expect(asked).toMatchObject([{ gpu: false, maxThreads: 2 }])
+    })
+  )
+
+  it.effect("is a provider that LLM_PROVIDER may name, once it was given", () =>
+    Effect.gen(function* () {
+      const asked: Array<LlamaOptions> = []
+      const engine = noBinary(asked)
+      const local = {
+        layerConfig: (options?: LocalLlama.ConfigOptions) => LocalLlama.layerConfig({ ...options, engine })
+      }
+      const variables = { LLM_PROVIDER: "local", LOCAL_LLAMA_MODEL: model, LOCAL_LLAMA_THREADS: "2" }
+      const error = yield* refusalOf(chosen(local), variables)
+      expect(error).toContain("node-llama-cpp has no binary for this machine")
+      expect(asked).toMatchObject([{ maxThreads: 2 }])
+      const gone = yield* refusalOf(chosen(LocalLlama), { ...variables, LOCAL_LLAMA_MODEL: "/nowhere.gguf" })
+      expect(gone).toContain("LOCAL_LLAMA_MODEL: ")
     })
   )
 
