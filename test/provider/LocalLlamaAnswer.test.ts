@@ -178,9 +178,12 @@ describe("an answer of the engine", () => {
       expect(end).toMatchObject({ left: { _tag: "ContextLengthExceeded" } })
       const fitting = yield* answered({
         promptTokens: 4094,
-        respond: ({ maxTokens }) => Promise.resolve(`${maxTokens}`)
+        respond: async ({ maxTokens, onResponseChunk }) => {
+          onResponseChunk({ type: undefined, text: `room for ${maxTokens}` })
+          return "maxTokens"
+        }
       })
-      expect(fitting.parts).toMatchObject([{ _tag: "Finish", finishReason: { raw: "1" } }])
+      expect(fitting.parts[0]).toEqual({ _tag: "TextDelta", text: "room for 1" })
     })
   )
 })
