@@ -4,6 +4,7 @@
  */
 export { cache, type CacheOptions } from "./Cache.js"
 export { concurrency } from "./Concurrency.js"
+export { fallback, type FallbackOptions, fallbackTags } from "./Fallback.js"
 export { make, type Policy } from "./Make.js"
 export { mapCompletion, mapRequest } from "./Map.js"
 export { retry } from "./Retry.js"

@@ -31,3 +31,16 @@ export const join = <I, S, A, E, R, E2, R2>(
   )
   return Layer.flatMap(all, (context) => Layer.scoped(service, make(Context.get(context, Clients))))
 }
+
+/** A client made of two others, as `join` makes it of many. */
+export const both = <E, R, E2, R2, E3, R3>(
+  first: Layer.Layer<LlmClient, E, R>,
+  second: Layer.Layer<LlmClient, E2, R2>,
+  make: (first: Service, second: Service) => Effect.Effect<Service, E3, R3>
+): Layer.Layer<LlmClient, E | E2 | E3, R | R2 | Exclude<R3, Scope.Scope>> => {
+  const Second = Context.GenericTag<"Second", Service>("effect-llm/policy/Several/Second")
+  const clients = Layer.zipWith(first, second, (one, two) => Context.add(one, Second, Context.get(two, LlmClient)))
+  return Layer.flatMap(clients, (context) =>
+    Layer.scoped(LlmClient, make(Context.get(context, LlmClient), Context.get(context, Second)))
+  )
+}
