@@ -22,6 +22,7 @@ const policies: Readonly<Record<string, AnyPolicy>> = {
     Policy.route({ "elsewhere/*": layer, default: layer }).pipe(
       Policy.mapRequest((request) => ({ ...request, model: "elsewhere/gpt-4.1-mini" }))
     ),
+  circuitBreaker: Policy.circuitBreaker(),
   fallback: (layer) => layer.pipe(Policy.fallback(layer.pipe(Policy.mapRequest((request) => request)))),
   "the whole stack": (layer) =>
     layer.pipe(

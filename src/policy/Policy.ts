@@ -3,6 +3,7 @@
  * inside to outside: a place is not held while a retry waits, a cached answer costs no quota.
  */
 export { cache, type CacheOptions } from "./Cache.js"
+export { circuitBreaker, type CircuitBreakerOptions, type CircuitChange, type CircuitState } from "./CircuitBreaker.js"
 export { concurrency } from "./Concurrency.js"
 export { fallback, type FallbackOptions, fallbackTags } from "./Fallback.js"
 export { make, type Policy } from "./Make.js"
