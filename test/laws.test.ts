@@ -24,6 +24,10 @@ const policies: Readonly<Record<string, AnyPolicy>> = {
     ),
   circuitBreaker: Policy.circuitBreaker(),
   fallback: (layer) => layer.pipe(Policy.fallback(layer.pipe(Policy.mapRequest((request) => request)))),
+  "streamRecovery (fail)": Policy.streamRecovery(),
+  "streamRecovery (buffer)": Policy.streamRecovery({ mode: "buffer" }),
+  "streamRecovery (restart)": Policy.streamRecovery({ mode: "restart" }),
+  "streamRecovery (continue)": Policy.streamRecovery({ mode: "continue" }),
   "the whole stack": (layer) =>
     layer.pipe(
       Policy.attemptTimeout("30 seconds"),
@@ -37,12 +41,14 @@ const policies: Readonly<Record<string, AnyPolicy>> = {
     )
 }
 
+const holdsBack: ReadonlySet<string> = new Set(["mapCompletion", "streamRecovery (buffer)"])
+
 for (const [name, http] of Object.entries(httpClients)) laws(onSimulator(`OpenAi over ${name}`, http))
 
 laws(onMock("MockLlm"))
 
 for (const [name, policy] of Object.entries(policies)) {
-  const options = name === "mapCompletion" ? { holdsBack: true } : {}
+  const options = holdsBack.has(name) ? { holdsBack: true } : {}
   laws(onSimulator(`OpenAi with ${name}`, httpClients["effect-llm/node"], policy, options))
   laws(onMock(`MockLlm with ${name}`, policy, options))
 }

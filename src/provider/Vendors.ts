@@ -36,7 +36,13 @@ export const vendors = {
     baseUrl: "https://api.deepseek.com/v1",
     keyVariable: "DEEPSEEK_API_KEY",
     // A turn that called tools is refused without the reasoning that led to it.
-    quirks: { reasoningField: "reasoning_content", takesJsonSchema: false, maxEmbeddingInputs: 0, images: noImages }
+    quirks: {
+      reasoningField: "reasoning_content",
+      prefillField: "prefix",
+      takesJsonSchema: false,
+      maxEmbeddingInputs: 0,
+      images: noImages
+    }
   },
   fireworks: { baseUrl: "https://api.fireworks.ai/inference/v1", keyVariable: "FIREWORKS_API_KEY" },
   groq: {
@@ -55,12 +61,23 @@ export const vendors = {
     baseUrl: "https://api.mistral.ai/v1",
     keyVariable: "MISTRAL_API_KEY",
     // It refuses fields that it does not know, and reports the usage of a stream unasked.
-    quirks: { asksForUsage: false, seedField: "random_seed", toolCallId: /^[a-zA-Z0-9]{9}$/, images: webImages }
+    quirks: {
+      asksForUsage: false,
+      seedField: "random_seed",
+      prefillField: "prefix",
+      toolCallId: /^[a-zA-Z0-9]{9}$/,
+      images: webImages
+    }
   },
   moonshot: {
     baseUrl: "https://api.moonshot.ai/v1",
     keyVariable: "MOONSHOT_API_KEY",
-    quirks: { reasoningField: "reasoning_content", maxEmbeddingInputs: 0, images: { ...webImages, urls: "none" } }
+    quirks: {
+      reasoningField: "reasoning_content",
+      prefillField: "partial",
+      maxEmbeddingInputs: 0,
+      images: { ...webImages, urls: "none" }
+    }
   },
   ollama: {
     baseUrl: "http://127.0.0.1:11434/v1",

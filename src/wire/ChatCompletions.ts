@@ -118,6 +118,14 @@ const encodeResponseFormat = (format: ChatRequest.ResponseFormat | undefined): u
   }
 }
 
+const encodeMessages = (prompt: Prompt.Prompt, origin: Origin, quirks: Quirks): ReadonlyArray<Body> => {
+  const messages = prompt.flatMap((message) => encodeMessage(message, origin, quirks))
+  const last = messages.at(-1)
+  return last?.["role"] === "assistant" && quirks.prefillField !== undefined
+    ? [...messages.slice(0, -1), { ...last, [quirks.prefillField]: true }]
+    : messages
+}
+
 const hasReasoning = (prompt: Prompt.Prompt): boolean =>
   prompt.some((message) => message.content.some((part) => part._tag === "Reasoning"))
 
@@ -132,7 +140,7 @@ const encodeBody = (original: ChatRequest.ChatRequest, origin: Origin, streamed:
   }
   const body: Body = {
     model: origin.model,
-    messages: request.prompt.flatMap((message) => encodeMessage(message, origin, quirks)),
+    messages: encodeMessages(request.prompt, origin, quirks),
     temperature: request.temperature,
     top_p: request.topP,
     [quirks.maxTokensField(origin.model)]: request.maxTokens,
