@@ -23,6 +23,9 @@ const policies: Readonly<Record<string, AnyPolicy>> = {
       Policy.mapRequest((request) => ({ ...request, model: "elsewhere/gpt-4.1-mini" }))
     ),
   circuitBreaker: Policy.circuitBreaker(),
+  hedge: Policy.hedge({ after: "30 seconds" }),
+  "hedge (p95, another layer)": (layer) =>
+    layer.pipe(Policy.hedge({ after: "p95", other: layer.pipe(Policy.mapRequest((request) => request)) })),
   fallback: (layer) => layer.pipe(Policy.fallback(layer.pipe(Policy.mapRequest((request) => request)))),
   "streamRecovery (fail)": Policy.streamRecovery(),
   "streamRecovery (buffer)": Policy.streamRecovery({ mode: "buffer" }),

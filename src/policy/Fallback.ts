@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { LlmClient, Service } from "../LlmClient.js"
-import { isRetryable, type LlmError, type Tag, withAttempts, withOutcome } from "../LlmError.js"
+import { type LlmError, type Tag, withAttempts, withOutcome } from "../LlmError.js"
 import { Given, type StreamPart } from "../StreamPart.js"
 import * as AttemptCount from "./AttemptCount.js"
 import * as ErrorClass from "./ErrorClass.js"
@@ -91,7 +91,7 @@ const last = (first: LlmError, second: LlmError): LlmError => {
   const summed = withAttempts(second, first.attempts + second.attempts)
   // The last request of the call was the first client's where the second sent none.
   const error = second.attempts === 0 && first.attempts > 0 ? withOutcome(summed, first.outcome) : summed
-  return GivenUp.is(first) && isRetryable(error) ? GivenUp.mark(error) : error
+  return GivenUp.inherit(error, [first])
 }
 
 const plus = <A extends { readonly attempts: number }>(answer: A, { attempts }: LlmError): A => ({
