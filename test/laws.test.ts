@@ -26,6 +26,9 @@ const policies: Readonly<Record<string, AnyPolicy>> = {
   hedge: Policy.hedge({ after: "30 seconds" }),
   "hedge (p95, another layer)": (layer) =>
     layer.pipe(Policy.hedge({ after: "p95", other: layer.pipe(Policy.mapRequest((request) => request)) })),
+  loadBalance: (layer) => Policy.loadBalance([layer, layer.pipe(Policy.circuitBreaker())]),
+  "loadBalance (lowest-latency)": (layer) =>
+    Policy.loadBalance([layer, layer.pipe(Policy.circuitBreaker())], { strategy: "lowest-latency" }),
   fallback: (layer) => layer.pipe(Policy.fallback(layer.pipe(Policy.mapRequest((request) => request)))),
   "streamRecovery (fail)": Policy.streamRecovery(),
   "streamRecovery (buffer)": Policy.streamRecovery({ mode: "buffer" }),

@@ -7,6 +7,7 @@ export { circuitBreaker, type CircuitBreakerOptions, type CircuitChange, type Ci
 export { concurrency } from "./Concurrency.js"
 export { fallback, type FallbackOptions, fallbackTags } from "./Fallback.js"
 export { hedge, type HedgeOptions } from "./Hedge.js"
+export { loadBalance, type LoadBalanceOptions, type LoadBalanceStrategy } from "./LoadBalance.js"
 export { make, type Policy } from "./Make.js"
 export { mapCompletion, mapRequest } from "./Map.js"
 export { retry } from "./Retry.js"

@@ -10,6 +10,13 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { LlmClient, type Service } from "../LlmClient.js"
 
+export type AnyLayer = Layer.Layer<LlmClient, unknown, unknown>
+
+/** How the layers of a union may fail, and what they need. */
+export type ErrorOf<L> = L extends Layer.Layer<LlmClient, infer E, unknown> ? E : never
+
+export type NeedsOf<L> = L extends Layer.Layer<LlmClient, unknown, infer R> ? R : never
+
 /**
  * A layer of `service` from the clients of many layers, in their order. `A` is what belongs to each of them, such as its
  * name or its weight. `join` runs once per layer: state that it makes lives as long as the layer does.
