@@ -65,10 +65,10 @@ const failureTags: ReadonlyArray<Tag> = [
 ]
 
 /**
- * A circuit around this client. Belongs around `attemptTimeout`, so that silence counts, and inside of `retry` and
- * `fallback`: the `retryAfter` of `CircuitOpen` is the time until the circuit is tried again; there is none while the
- * probes are under way. A probe that is interrupted gives its place back; a stream has passed as a probe with its first
- * part, and counts once more when it ends.
+ * A circuit around this client. Belongs around `attemptTimeout`, so that silence counts. The `retryAfter` of `CircuitOpen`
+ * is the time until the circuit is tried again, and a `retry` around it waits for that: where a `fallback` follows, the
+ * breaker belongs around `retry`. There is no `retryAfter` while the probes are under way. A probe that is interrupted gives
+ * its place back; a stream has passed as a probe with its first part, and counts once more when it ends.
  */
 export const circuitBreaker = <R = never>(options: CircuitBreakerOptions<R> = {}): Policy<ConfigError.ConfigError, R> =>
   make((next) =>

@@ -46,6 +46,8 @@ const programs = blocks.filter((block) => !tests.includes(block) && !modules.inc
 /** What goes wrong with the requests of a program. */
 const faults: Readonly<Record<string, ReadonlyArray<Fault.Fault>>> = {
   "retries.ts": [Fault.status(503)],
+  "recovery.ts": [Fault.cut({ afterTokens: 3, ending: "abrupt" })],
+  "fallback.ts": [Fault.status(503), Fault.status(503)],
   "errors.ts": [Fault.status(429, { headers: { "retry-after": "20" } }), Fault.status(401)]
 }
 
@@ -105,6 +107,8 @@ describe("the code of the README", () => {
   it.each(programs)("$file prints what it says", { timeout: 30_000 }, async ({ code, file }) => {
     vi.stubEnv("OPENAI_API_KEY", "simulated-key")
     vi.stubEnv("OPENAI_BASE_URL", simulator.url)
+    vi.stubEnv("ANTHROPIC_API_KEY", "simulated-key")
+    vi.stubEnv("ANTHROPIC_BASE_URL", new URL(simulator.url).origin)
     await Effect.runPromise(simulator.inject(...(faults[file] ?? [])))
     expect(announced(code)).not.toEqual([])
     const printed = await printedBy(() => import(join(folder, file)))
