@@ -3,6 +3,7 @@ import { Array, Context, Effect, Exit, Layer, Order, Scope } from "effect"
 import { LlmError, OpenAiCompatible, Policy, Providers, RetryPolicy } from "effect-llm"
 import * as index from "effect-llm"
 import * as nodeIndex from "effect-llm/node"
+import * as redisIndex from "effect-llm/redis"
 import * as testingIndex from "effect-llm/testing"
 import { Fault, Simulator } from "effect-llm/testing"
 import { execFile } from "node:child_process"
@@ -168,6 +169,7 @@ describe("the words of the README", () => {
     expect(row("effect-llm")).toEqual(sorted(Object.keys(index)))
     expect(row("effect-llm/testing")).toEqual(sorted(Object.keys(testingIndex)))
     expect(row("effect-llm/node")).toEqual(sorted(Object.keys(nodeIndex)))
+    expect(row("effect-llm/redis")).toEqual(sorted(Object.keys(redisIndex)))
   })
 
   /** All that stands in backticks. */
