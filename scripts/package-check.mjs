@@ -235,7 +235,12 @@ await step("the compiler's packages and the optional peers install beside it", (
   // Most programs are still checked by TypeScript 5: the declarations must be good for both.
   run(
     "npm",
-    ["install", "--silent", ...pinned("undici", "ioredis", "@types/node", "typescript"), "typescript-5@npm:typescript@5.9.3"],
+    [
+      "install",
+      "--silent",
+      ...pinned("undici", "ioredis", "@types/node", "typescript"),
+      "typescript-5@npm:typescript@5.9.3"
+    ],
     project
   )
   copyFileSync(join(root, "scripts", "consumer.ts"), join(project, "consumer.ts"))

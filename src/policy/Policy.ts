@@ -2,6 +2,7 @@
  * Everything that makes a call dependable, as functions from a layer of `LlmClient` to another. The order in a pipe is
  * inside to outside: a place is not held while a retry waits, a cached answer costs no quota.
  */
+export { budget } from "./BudgetPolicy.js"
 export { cache, type CacheOptions } from "./Cache.js"
 export { concurrency } from "./Concurrency.js"
 export { make, type Policy } from "./Make.js"
