@@ -9,6 +9,7 @@ import { excerpt, type LlmError, MalformedResponse } from "../LlmError.js"
 import * as Prompt from "../Prompt.js"
 import type { StreamPart } from "../StreamPart.js"
 import { adapt, type Quirks } from "./ChatQuirks.js"
+import * as ChatTools from "./ChatTools.js"
 import * as ErrorBody from "./ErrorBody.js"
 import * as ErrorClassification from "./ErrorClassification.js"
 import * as FinishReasons from "./FinishReasons.js"
@@ -134,51 +135,13 @@ const encodeMessage = (message: Prompt.Message, origin: Origin, quirks: Quirks):
   }
 }
 
-const encodeTools = (request: ChatRequest.ChatRequest): Body => ({
-  ...(request.tools === undefined || request.tools.length === 0
-    ? {}
-    : {
-        tools: request.tools.map(({ name, description, parameters, strict }) => ({
-          type: "function",
-          function: { name, description, parameters, strict }
-        }))
-      }),
-  ...(request.toolChoice === undefined
-    ? {}
-    : {
-        tool_choice:
-          typeof request.toolChoice === "string"
-            ? request.toolChoice
-            : { type: "function", function: { name: request.toolChoice.tool } }
-      })
-})
-
-const encodeResponseFormat = (format: ChatRequest.ResponseFormat | undefined): unknown => {
-  if (format === undefined) return undefined
-  switch (format._tag) {
-    case "Text":
-      return { type: "text" }
-    case "Json":
-      return { type: "json_object" }
-    case "JsonSchema": {
-      const { name, description, schema, strict } = format
-      return { type: "json_schema", json_schema: { name, description, schema, strict: strict ?? true } }
-    }
-  }
-}
-
 const hasReasoning = (prompt: Prompt.Prompt): boolean =>
   prompt.some((message) => message.content.some((part) => part._tag === "Reasoning"))
 
 const encodeBody = (original: ChatRequest.ChatRequest, origin: Origin, streamed: boolean, quirks: Quirks): Encoded => {
   const [request, dropped] = adapt(original, origin.model, quirks)
-  if (request.responseFormat?._tag === "JsonSchema" && quirks.takesJsonSchema === false) {
-    return refuse(
-      origin,
-      "json-schema",
-      "this provider binds answers to no schema: ask for Json and say the schema in the prompt"
-    )
-  }
+  const tools = ChatTools.encodeTools(request, origin)
+  const [responseFormat, loosened] = ChatTools.encodeFormat(request.responseFormat, origin, quirks)
   const body: Body = {
     model: origin.model,
     messages: request.prompt.flatMap((message) => encodeMessage(message, origin, quirks)),
@@ -190,16 +153,16 @@ const encodeBody = (original: ChatRequest.ChatRequest, origin: Origin, streamed:
     frequency_penalty: request.frequencyPenalty,
     presence_penalty: request.presencePenalty,
     reasoning_effort: request.reasoningEffort,
-    ...encodeTools(request),
-    response_format: encodeResponseFormat(request.responseFormat),
+    ...tools.body,
+    response_format: responseFormat,
     stream_options: streamed && quirks.asksForUsage ? { include_usage: true } : undefined,
     ...request.providerOptions,
     stream: streamed ? true : undefined
   }
-  const warnings =
-    quirks.reasoningField === undefined && hasReasoning(request.prompt)
-      ? [...dropped, { setting: "prompt", message: "reasoning of earlier answers is not sent back to this provider" }]
-      : dropped
+  const warnings = [...dropped, ...tools.warnings, ...loosened]
+  if (quirks.reasoningField === undefined && hasReasoning(request.prompt)) {
+    warnings.push({ setting: "prompt", message: "reasoning of earlier answers is not sent back to this provider" })
+  }
   return { body, warnings }
 }
 
