@@ -73,6 +73,8 @@ export class LenientDecoder<A> {
   }
 
   private read(ast: AST.AST, value: unknown, open: Open): Option.Option<unknown> {
+    // Most of what there is, and free.
+    if (ast._tag === "StringKeyword" && typeof value === "string") return Option.some(value)
     if (open !== undefined) return this.leniently(ast, value, open)
     if (typeof value !== "object" || value === null) {
       return Option.orElse(this.strictly(ast, value), () => this.leniently(ast, value, open))

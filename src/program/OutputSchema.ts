@@ -1,7 +1,9 @@
 /**
  * The JSON Schema of a Schema as models are asked with it: of the encoded side, with an object at the top.
  */
+import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
+import * as AST from "effect/SchemaAST"
 import * as Tool from "../Tool.js"
 
 /** The property that holds a value which is no object. */
@@ -27,10 +29,56 @@ const withKeywords = (value: unknown): unknown => {
     : out
 }
 
+/** Descriptions that Effect's JSON Schemas lose: those of what is transformed, such as `Schema.Date.annotations(…)`. */
+const withDescriptions = (value: unknown, ast: AST.AST): unknown => {
+  if (!isRecord(value)) return value
+  const description = Option.getOrUndefined(AST.getDescriptionAnnotation(ast))
+  const out = inside(value, ast)
+  return description === undefined || "description" in out || out.allOf !== undefined
+    ? out
+    : out.$ref === undefined
+      ? { ...out, description }
+      : Option.isSome(AST.getIdentifierAnnotation(ast))
+        ? out
+        : { allOf: [out], description }
+}
+
+const inside = (schema: Tool.JsonSchema, ast: AST.AST): Tool.JsonSchema => {
+  switch (ast._tag) {
+    case "Refinement":
+    case "Transformation":
+      return inside(schema, ast.from)
+    case "TypeLiteral": {
+      const { properties } = schema
+      if (!isRecord(properties)) return schema
+      const described = ast.propertySignatures.flatMap(({ name, type }) =>
+        typeof name === "string" && Object.hasOwn(properties, name)
+          ? [[name, withDescriptions(properties[name], type)] as const]
+          : []
+      )
+      return { ...schema, properties: { ...properties, ...Object.fromEntries(described) } }
+    }
+    case "TupleType": {
+      const [rest] = ast.rest
+      return rest === undefined || !isRecord(schema.items)
+        ? schema
+        : { ...schema, items: withDescriptions(schema.items, rest.type) }
+    }
+    case "Union": {
+      const { anyOf } = schema
+      return Array.isArray(anyOf) && anyOf.length === ast.types.length
+        ? { ...schema, anyOf: ast.types.map((type, index) => withDescriptions(anyOf[index], type)) }
+        : schema
+    }
+    default:
+      return schema
+  }
+}
+
 /** Throws where a part of the Schema has no JSON Schema, with a message that names it. */
 export const make = (source: Schema.Schema.All): Tool.JsonSchema => {
   const { $schema: _$schema, ...schema } = Tool.jsonSchema(source)
-  const worded = withKeywords(schema)
+  const worded = withKeywords(withDescriptions(schema, source.ast))
   return isRecord(worded) ? worded : schema
 }
 

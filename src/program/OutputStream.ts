@@ -29,6 +29,9 @@ export interface Final<A> extends OutputAsking.Generated<A> {
 /** Looking at so many values costs nothing beside the part that brought the text. */
 const cheap = 64
 
+/** Beyond, how many characters must come for each value that is looked at. */
+const charactersPerValue = 2
+
 /** Whether nothing new can be seen. What is whole is one object, however often it is looked at. */
 const isSame = (a: unknown, b: unknown): boolean => {
   if (Equal.equals(a, b)) return true
@@ -79,7 +82,7 @@ class Reader<A, I, R> {
       this.parser.push(text)
       this.unseen += text.length
       const { cost, version } = this.parser
-      if (version === this.seenVersion || (cost > cheap && cost > this.unseen)) continue
+      if (version === this.seenVersion || (cost > cheap && cost * charactersPerValue > this.unseen)) continue
       this.seenVersion = version
       this.unseen = 0
       const value = this.look()

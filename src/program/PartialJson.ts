@@ -66,6 +66,12 @@ const escapes: Readonly<Record<string, string>> = {
   t: "\t"
 }
 
+const words: ReadonlySet<string> = new Set(["true", "false", "null"])
+
+/** Letters, digits, `.`, `+`, `-`. */
+const isOfToken = (code: number): boolean =>
+  (code >= 0x61 && code <= 0x7a) || (code >= 0x2b && code <= 0x39 && code !== 0x2c && code !== 0x2f) || code === 0x45
+
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
 
 /** As `JSON.parse` does it: `__proto__` is a key like any other. */
@@ -362,10 +368,11 @@ export class PartialJson {
 
   private readToken(text: string, from: number): number {
     let end = from
-    while (end < text.length && /[\w.+-]/.test(text.charAt(end))) end++
+    while (end < text.length && isOfToken(text.charCodeAt(end))) end++
     this.token += text.slice(from, end)
     if (this.token.length > longestToken) return -1
-    if (end === text.length && !/^(?:true|false|null)$/.test(this.token)) return end
+    // A number may go on in the next piece; a word is whole with its last letter.
+    if (end === text.length && !words.has(this.token)) return end
     if (!tokenPattern.test(this.token)) return -1
     const value: unknown = JSON.parse(this.token)
     this.token = ""
