@@ -63,16 +63,41 @@ type Floor = keyof typeof below
 const below = {
   domain: [],
   client: ["domain"],
+  tokenizer: ["domain"],
   wire: ["domain"],
-  provider: ["domain", "client", "wire"],
-  policy: ["domain", "client"],
-  program: ["domain", "client"],
+  provider: ["domain", "client", "tokenizer", "wire"],
+  policy: ["domain", "client", "tokenizer"],
+  program: ["domain", "client", "tokenizer"],
   node: ["domain"],
-  testing: ["domain", "client", "wire", "provider", "policy", "program"],
-  interop: ["domain", "client", "wire", "provider", "policy", "program"],
-  gateway: ["domain", "client", "wire", "provider", "policy", "program", "node"],
-  cli: ["domain", "client", "wire", "provider", "policy", "program", "node", "testing", "interop", "gateway"],
-  entry: ["domain", "client", "wire", "provider", "policy", "program", "node", "testing", "interop", "gateway"]
+  testing: ["domain", "client", "tokenizer", "wire", "provider", "policy", "program"],
+  interop: ["domain", "client", "tokenizer", "wire", "provider", "policy", "program"],
+  gateway: ["domain", "client", "tokenizer", "wire", "provider", "policy", "program", "node"],
+  cli: [
+    "domain",
+    "client",
+    "tokenizer",
+    "wire",
+    "provider",
+    "policy",
+    "program",
+    "node",
+    "testing",
+    "interop",
+    "gateway"
+  ],
+  entry: [
+    "domain",
+    "client",
+    "tokenizer",
+    "wire",
+    "provider",
+    "policy",
+    "program",
+    "node",
+    "testing",
+    "interop",
+    "gateway"
+  ]
 } as const
 
 const isFloor = (name: string): name is Floor => Object.hasOwn(below, name)
@@ -82,6 +107,7 @@ const floorOf = (file: string): Floor | undefined => {
   if (folder !== "") return isFloor(folder) ? folder : undefined
   if (file === "index.ts" || file === "node.ts") return "entry"
   if (file === "LlmClient.ts") return "client"
+  if (file === "Tokenizer.ts") return "tokenizer"
   return file.endsWith("Node.ts") ? "node" : "domain"
 }
 
