@@ -21,5 +21,9 @@ export const parseJson = (text: string): Either.Either<unknown, string> =>
       try: (): unknown => JSON.parse(text),
       catch: (error) => (error instanceof Error ? error.message : String(error))
     }),
-    (value) => (isTooDeep(value) ? Either.left(`it is nested more than ${deepest} deep`) : Either.right(value))
+    // Each level takes two brackets.
+    (value) =>
+      text.length > 2 * deepest && isTooDeep(value)
+        ? Either.left(`it is nested more than ${deepest} deep`)
+        : Either.right(value)
   )

@@ -99,14 +99,16 @@ export const toolName = ({ name }: OutputFormat, { tools = [] }: ChatRequest.Cha
   return free
 }
 
+const withoutFormat = ({ responseFormat: _format, ...request }: ChatRequest.ChatRequest): ChatRequest.ChatRequest =>
+  request
+
 /** The request, asking for the value. */
 export const ask = (format: OutputFormat, request: ChatRequest.ChatRequest, mode: Mode): ChatRequest.ChatRequest => {
-  const { responseFormat: _responseFormat, ...free } = request
   const { description, name, object } = format
   switch (mode) {
     case "native":
       return {
-        ...free,
+        ...request,
         responseFormat: {
           _tag: "JsonSchema",
           name,
@@ -119,7 +121,7 @@ export const ask = (format: OutputFormat, request: ChatRequest.ChatRequest, mode
       const tool = toolName(format, request)
       const told = "Gives the answer. Call it exactly once, with all of the answer."
       return {
-        ...free,
+        ...withoutFormat(request),
         tools: [
           ...(request.tools ?? []),
           { name: tool, description: description === undefined ? told : `${told} ${description}`, parameters: object }
@@ -128,7 +130,7 @@ export const ask = (format: OutputFormat, request: ChatRequest.ChatRequest, mode
       }
     }
     case "instructions":
-      return { ...free, prompt: withInstructions(request.prompt, instructions(format)) }
+      return { ...withoutFormat(request), prompt: withInstructions(request.prompt, instructions(format)) }
   }
 }
 
