@@ -85,11 +85,8 @@ const json = JSON.stringify({ items })
 const Items = Schema.Struct({ items: Schema.Array(Schema.Struct({ n: Schema.Int, text: Schema.String })) })
 const perPiece = async (share) => {
   const pieces = JSON.stringify({ items: items.slice(0, items.length * share) }).match(/[^]{1,4}/g)
-  const { _tag, parts, text, toolCalls, ...rest } = completionOf(json)
-  const stream = Stream.fromIterable([
-    ...pieces.map((text) => ({ _tag: "TextDelta", text })),
-    { ...rest, _tag: "Finish" }
-  ])
+  const finish = { ...completionOf(json), _tag: "Finish" }
+  const stream = Stream.fromIterable([...pieces.map((text) => ({ _tag: "TextDelta", text })), finish])
   const start = performance.now()
   const last = await Effect.runPromise(
     StructuredOutput.stream(Items, "Hi").pipe(

@@ -730,7 +730,7 @@ describe("structured output over simulated providers", () => {
     )
   )
 
-  it.effect("modes and retries go through policies", () =>
+  it.live("modes and retries go through policies", () =>
     Effect.gen(function* () {
       const simulator = yield* Simulator.Simulator
       yield* simulator.inject(Fault.status(503))
@@ -740,7 +740,7 @@ describe("structured output over simulated providers", () => {
       Effect.provide(
         providers.zhipu.pipe(
           Policy.concurrency(1),
-          Policy.retry(RetryPolicy.exponential({ base: "1 nanos" })),
+          Policy.retry(RetryPolicy.exponential({ base: "1 millis" })),
           Policy.cache()
         )
       ),
