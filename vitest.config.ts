@@ -12,7 +12,7 @@ export default defineConfig({
     ]
   },
   test: {
-    include: ["test/**/*.test.ts"],
+    include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
     // Bounds of what hangs, wide enough for a machine that is busy.
     testTimeout: 60_000,
     hookTimeout: 60_000,

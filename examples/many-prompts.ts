@@ -28,6 +28,7 @@ const program = Effect.gen(function* () {
 // One in ten requests meets a server that has too much to do.
 const layer = Support.layer({ faults: Fault.random({ seed: 1, rates: { overloaded: 0.1 } }) }).pipe(
   Policy.concurrency(16),
-  Policy.retry(RetryPolicy.exponential({ base: "10 millis" }))
+  // Retries are bounded for all calls together; by default they are a tenth of them, which would be just too few here.
+  Policy.retry(RetryPolicy.exponential({ base: "10 millis" }), { budget: { ratio: 0.5 } })
 )
 await Effect.runPromise(Effect.provide(program, layer))

@@ -59,7 +59,12 @@ const settings = {
   providerOptions: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
   /** For logs, ledgers and policies of your own. Never sent, never part of a cache key. */
   metadata: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
-  cacheControl: Schema.optional(CacheControl)
+  cacheControl: Schema.optional(CacheControl),
+  /**
+   * Names this call to a provider that takes such a key, so that it answers and bills it once however often it is sent. A
+   * retry policy makes one where there is none. Never part of a cache key.
+   */
+  idempotencyKey: Schema.optional(Schema.String)
 }
 
 export const ChatRequest = Schema.Struct({ prompt: Prompt.Prompt, ...settings }).annotations({
@@ -131,6 +136,11 @@ const stopProblem = (stop: ReadonlyArray<string> | undefined): Option.Option<Pro
     ? Option.some({ param: "stop", message: "a stop text must not be empty" })
     : Option.none()
 
+const keyProblem = (key: string | undefined): Option.Option<Problem> =>
+  key === undefined || /^[\x21-\x7e]{1,255}$/.test(key)
+    ? Option.none()
+    : Option.some({ param: "idempotencyKey", message: "an idempotencyKey has 1 to 255 visible ASCII characters" })
+
 const toolsProblem = (request: ChatRequest): Option.Option<Problem> => {
   const names = (request.tools ?? []).map((tool) => tool.name)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
@@ -167,5 +177,6 @@ export const validate = (request: ChatRequest): Option.Option<Problem> =>
     numberProblem("frequencyPenalty", request.frequencyPenalty, Number.isFinite, "a number"),
     numberProblem("presencePenalty", request.presencePenalty, Number.isFinite, "a number"),
     stopProblem(request.stop),
+    keyProblem(request.idempotencyKey),
     toolsProblem(request)
   ])

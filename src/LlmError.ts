@@ -12,13 +12,22 @@ import * as Schema from "effect/Schema"
 import { Usage } from "./Usage.js"
 
 /**
+ * What became of the last request of a call: it never went out (`not-sent`), the provider turned it down (`rejected`), or
+ * it went out and nobody knows (`unknown`): then it may have been answered, and billed.
+ */
+export const Outcome = Schema.Literal("not-sent", "rejected", "unknown")
+
+export type Outcome = typeof Outcome.Type
+
+/**
  * - `message`: the provider's own words where it has any
  * - `status`: the HTTP status, where there was an answer
  * - `requestId`: the provider's id of the request, for its support
  * - `body`: the answer's text, at most 4 KiB of it
  * - `attempts`: how many requests went out for the call; 0 when it ended before the first
+ * - `outcome`: what became of the last of them; each tag has its usual one as the default
  */
-const common = {
+const common = (outcome: Outcome) => ({
   provider: Schema.String,
   model: Schema.String,
   message: Schema.String,
@@ -28,14 +37,18 @@ const common = {
   attempts: Schema.Number.pipe(
     Schema.propertySignature,
     Schema.withConstructorDefault(() => 1)
-  )
-}
+  ),
+  outcome: Schema.optionalWith(Outcome, { default: () => outcome })
+})
 
-const retryable = {
-  ...common,
+const retryable = (outcome: Outcome) => ({
+  ...common(outcome),
   /** How long the provider asked to wait before the next attempt. */
   retryAfter: Schema.optional(Schema.DurationFromMillis)
-}
+})
+
+/** The fields of an error that ends a call before anything was sent. */
+export const notSent = { attempts: 0, outcome: "not-sent" } as const
 
 // -----------------------------------------------------------------------------
 // Terminal
@@ -43,7 +56,7 @@ const retryable = {
 
 /** The request is wrong as it stands. `param` names the setting, `code` is the provider's word for the fault. */
 export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-llm/InvalidRequest")("InvalidRequest", {
-  ...common,
+  ...common("rejected"),
   param: Schema.optional(Schema.String),
   code: Schema.optional(Schema.String)
 }) {}
@@ -51,30 +64,30 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-l
 /** The key or token is missing, wrong or expired. */
 export class AuthenticationFailed extends Schema.TaggedError<AuthenticationFailed>("effect-llm/AuthenticationFailed")(
   "AuthenticationFailed",
-  common
+  common("rejected")
 ) {}
 
 /** The key is good, but may not do this. */
 export class PermissionDenied extends Schema.TaggedError<PermissionDenied>("effect-llm/PermissionDenied")(
   "PermissionDenied",
-  common
+  common("rejected")
 ) {}
 
 /** No model, deployment or route of this name. */
 export class ModelNotFound extends Schema.TaggedError<ModelNotFound>("effect-llm/ModelNotFound")(
   "ModelNotFound",
-  common
+  common("rejected")
 ) {}
 
 /** Prompt and answer together are longer than the model's context. */
 export class ContextLengthExceeded extends Schema.TaggedError<ContextLengthExceeded>(
   "effect-llm/ContextLengthExceeded"
-)("ContextLengthExceeded", common) {}
+)("ContextLengthExceeded", common("rejected")) {}
 
 /** The request has more bytes than the provider takes. */
 export class RequestTooLarge extends Schema.TaggedError<RequestTooLarge>("effect-llm/RequestTooLarge")(
   "RequestTooLarge",
-  common
+  common("rejected")
 ) {}
 
 /** One kind of content that a filter looked for, and what it found. */
@@ -90,7 +103,7 @@ export interface ContentCategory extends Schema.Schema.Type<typeof ContentCatego
 export class ContentFiltered extends Schema.TaggedError<ContentFiltered>("effect-llm/ContentFiltered")(
   "ContentFiltered",
   {
-    ...common,
+    ...common("rejected"),
     categories: Schema.Array(ContentCategory).pipe(
       Schema.propertySignature,
       Schema.withConstructorDefault(() => [])
@@ -103,13 +116,13 @@ export class ContentFiltered extends Schema.TaggedError<ContentFiltered>("effect
 /** The account has no credit left: waiting does not help. */
 export class QuotaExhausted extends Schema.TaggedError<QuotaExhausted>("effect-llm/QuotaExhausted")(
   "QuotaExhausted",
-  common
+  common("rejected")
 ) {}
 
 /** The provider or model cannot do what was asked; found before anything was sent. `feature` names it. */
 export class UnsupportedFeature extends Schema.TaggedError<UnsupportedFeature>("effect-llm/UnsupportedFeature")(
   "UnsupportedFeature",
-  { ...common, feature: Schema.String }
+  { ...common("not-sent"), feature: Schema.String }
 ) {}
 
 /** One thing that is wrong with an answer, and where in it. */
@@ -125,7 +138,7 @@ export interface OutputIssue extends Schema.Schema.Type<typeof OutputIssue> {}
  * `issues` what is wrong with the last one, at most 100 of them; the message says it as a tree.
  */
 export class InvalidOutput extends Schema.TaggedError<InvalidOutput>("effect-llm/InvalidOutput")("InvalidOutput", {
-  ...common,
+  ...common("unknown"),
   text: Schema.String,
   usage: Schema.optional(Usage),
   issues: Schema.optional(Schema.Array(OutputIssue))
@@ -134,7 +147,7 @@ export class InvalidOutput extends Schema.TaggedError<InvalidOutput>("effect-llm
 /** The call would cost more than its budget has left; it was not made. */
 export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>("effect-llm/BudgetExceeded")(
   "BudgetExceeded",
-  common
+  common("not-sent")
 ) {}
 
 // -----------------------------------------------------------------------------
@@ -142,37 +155,46 @@ export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>("effect-l
 // -----------------------------------------------------------------------------
 
 /** Too many requests or tokens for now. */
-export class RateLimited extends Schema.TaggedError<RateLimited>("effect-llm/RateLimited")("RateLimited", retryable) {}
+export class RateLimited extends Schema.TaggedError<RateLimited>("effect-llm/RateLimited")(
+  "RateLimited",
+  retryable("rejected")
+) {}
 
 /** The provider has more work than it can do. */
-export class Overloaded extends Schema.TaggedError<Overloaded>("effect-llm/Overloaded")("Overloaded", retryable) {}
+export class Overloaded extends Schema.TaggedError<Overloaded>("effect-llm/Overloaded")(
+  "Overloaded",
+  retryable("rejected")
+) {}
 
 /** The provider failed. */
 export class ServerFailed extends Schema.TaggedError<ServerFailed>("effect-llm/ServerFailed")(
   "ServerFailed",
-  retryable
+  retryable("rejected")
 ) {}
 
 /** A deadline passed: the provider's (`limit: "server"`) or one of ours. */
 export class RequestTimeout extends Schema.TaggedError<RequestTimeout>("effect-llm/RequestTimeout")("RequestTimeout", {
-  ...retryable,
+  ...retryable("unknown"),
   limit: Schema.Literal("server", "attempt", "total", "first-part", "idle")
 }) {}
 
 /** No connection, or one that broke before the answer was whole. */
 export class ConnectionFailed extends Schema.TaggedError<ConnectionFailed>("effect-llm/ConnectionFailed")(
   "ConnectionFailed",
-  retryable
+  retryable("unknown")
 ) {}
 
 /** A success by its status whose body is not an answer. */
 export class MalformedResponse extends Schema.TaggedError<MalformedResponse>("effect-llm/MalformedResponse")(
   "MalformedResponse",
-  retryable
+  retryable("unknown")
 ) {}
 
 /** The breaker is open: the call was not made. */
-export class CircuitOpen extends Schema.TaggedError<CircuitOpen>("effect-llm/CircuitOpen")("CircuitOpen", retryable) {}
+export class CircuitOpen extends Schema.TaggedError<CircuitOpen>("effect-llm/CircuitOpen")(
+  "CircuitOpen",
+  retryable("not-sent")
+) {}
 
 /** What can break a stream. */
 export const StreamCause = Schema.Union(
@@ -193,7 +215,7 @@ export type StreamCause = typeof StreamCause.Type
  */
 export class StreamInterrupted extends Schema.TaggedError<StreamInterrupted>("effect-llm/StreamInterrupted")(
   "StreamInterrupted",
-  { ...retryable, text: Schema.String, usage: Schema.optional(Usage), cause: Schema.optional(StreamCause) }
+  { ...retryable("unknown"), text: Schema.String, usage: Schema.optional(Usage), cause: Schema.optional(StreamCause) }
 ) {}
 
 // -----------------------------------------------------------------------------
@@ -259,6 +281,13 @@ export const match = Match.typeTags<LlmError>()
 /** The same error with another count of attempts. */
 export const withAttempts = <E extends LlmError>(error: E, attempts: number): E =>
   error.attempts === attempts ? error : copyWith(error, { attempts })
+
+/** The same error with another word on what became of the request. */
+export const withOutcome = <E extends LlmError>(error: E, outcome: Outcome): E =>
+  error.outcome === outcome ? error : copyWith(error, { outcome })
+
+/** The same error, as an object of its own. */
+export const copy = <E extends LlmError>(error: E): E => copyWith(error, {})
 
 /** The same error with these texts blotted out wherever it has words: some providers echo the key they refuse. */
 export const redact = <E extends LlmError>(error: E, secrets: ReadonlyArray<string>): E => {

@@ -106,8 +106,8 @@ const floorOf = (file: string): Floor | undefined => {
   const folder = file.includes("/") ? file.slice(0, file.indexOf("/")) : ""
   if (folder !== "") return isFloor(folder) ? folder : undefined
   if (file === "index.ts" || file === "node.ts") return "entry"
-  if (file === "LlmClient.ts") return "client"
   if (file === "Tokenizer.ts") return "tokenizer"
+  if (["Attempts.ts", "Ledger.ts", "LlmClient.ts"].includes(file)) return "client"
   return file.endsWith("Node.ts") ? "node" : "domain"
 }
 
@@ -170,7 +170,13 @@ const namespacesOf = (file: string): ReadonlyArray<string> =>
   [...withoutComments(read(`src/${file}`)).matchAll(/^export \* as (\w+) from/gm)].map(([, name = ""]) => name)
 
 /** Files beside the public ones that only those use. */
-const internal = ["BodyReader.ts", "CanonicalJson.ts", "UndiciConnectorNode.ts", "UndiciResponseNode.ts"]
+const internal = [
+  "BodyReader.ts",
+  "CanonicalJson.ts",
+  "PriceList.ts",
+  "UndiciConnectorNode.ts",
+  "UndiciResponseNode.ts"
+]
 
 describe("what is public can be reached, and nothing else lies about", () => {
   it("every subpath of package.json has its source, and its path in the tests' tsconfig", () => {

@@ -65,8 +65,14 @@ const recordingTracer = (spans: Array<unknown>): Tracer.Tracer =>
     context: (f) => f()
   })
 
+/** Both of OpenAI's protocols, which say errors differently. */
+const callers = [
+  ...Object.entries(httpClients).map(([name, http]) => ({ name, http, api: "chat-completions" }) as const),
+  { name: "effect-llm/node and by responses", http: httpClients["effect-llm/node"], api: "responses" } as const
+]
+
 describe("a key is never seen", () => {
-  for (const [clientName, http] of Object.entries(httpClients)) {
+  for (const { api, http, name: clientName } of callers) {
     for (const [name, queue] of Object.entries(faults)) {
       it.scopedLive(`over ${clientName}, with ${name}`, () =>
         Effect.gen(function* () {
@@ -76,7 +82,8 @@ describe("a key is never seen", () => {
           const client = OpenAi.layer({
             apiKey: Redacted.make(canary),
             baseUrl: simulator.url,
-            model: "gpt-4.1-mini"
+            model: "gpt-4.1-mini",
+            api
           }).pipe(
             Policy.retry(RetryPolicy.exponential({ base: "1 millis", retries: 1 })),
             Policy.cache(),

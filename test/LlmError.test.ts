@@ -106,6 +106,30 @@ describe("an error crosses processes", () => {
   )
 })
 
+describe("what became of the request", () => {
+  const named = { provider: "acme", model: "acme-1", message: "no" }
+
+  it.each([
+    ["rejected", [LlmError.InvalidRequest, LlmError.RateLimited, LlmError.Overloaded, LlmError.ServerFailed]],
+    ["unknown", [LlmError.ConnectionFailed, LlmError.MalformedResponse]],
+    ["not-sent", [LlmError.BudgetExceeded, LlmError.CircuitOpen]]
+  ] as const)("is %s where nothing else is said", (outcome, classes) => {
+    for (const Class of classes) expect(new Class(named).outcome).toBe(outcome)
+  })
+
+  it("is what is said, and stays so", () => {
+    const error = new LlmError.ConnectionFailed({ ...named, ...LlmError.notSent })
+    expect(LlmError.withAttempts(error, 3)).toMatchObject({ outcome: "not-sent", attempts: 3 })
+    const back = Schema.decodeSync(LlmError.LlmError)(Schema.encodeSync(LlmError.LlmError)(error))
+    expect(back.outcome).toBe("not-sent")
+  })
+
+  it("is the usual one in an error that was written before it was said", () => {
+    const old = { _tag: "RequestTimeout", ...named, attempts: 1, limit: "attempt" }
+    expect(Schema.decodeUnknownSync(LlmError.LlmError)(old).outcome).toBe("unknown")
+  })
+})
+
 describe("the two unions", () => {
   it.each(named)("%s is in exactly one", (tag, error) => {
     expect(LlmError.isRetryable(error)).toBe(retryableTags.has(tag))

@@ -12,6 +12,7 @@ import {
   RetryPolicy,
   type StreamPart
 } from "effect-llm"
+import { Cassette } from "effect-llm/testing"
 
 // What the compiler takes or refuses is written inside of functions that nobody runs.
 
@@ -246,5 +247,18 @@ describe("the types of layers", () => {
     class Other extends Context.Tag("Other")<Other, string>() {}
     // @ts-expect-error this layer has no client
     assertType(() => Layer.succeed(Other, "other").pipe(Policy.concurrency(1)))
+  })
+})
+
+describe("the types of a cassette", () => {
+  it("ask for no network: what sends is an option, with its own errors and needs", () => {
+    type Given = HttpClient.HttpClient | Cassette.Cassette
+    type Failure = Cassette.CassetteError | ConfigError.ConfigError
+    expectTypeOf(Cassette.layer("tape.json")).toEqualTypeOf<Layer.Layer<Given, Failure>>()
+    expectTypeOf(Cassette.layer("tape.json", { mode: "replay" })).toEqualTypeOf<Layer.Layer<Given, Failure>>()
+    const http = (): Layer.Layer<HttpClient.HttpClient, "broken", LlmClient.LlmClient> => Layer.die("nobody runs it")
+    expectTypeOf(Cassette.layer("tape.json", { http: http() })).toEqualTypeOf<
+      Layer.Layer<Given, Failure | "broken", LlmClient.LlmClient>
+    >()
   })
 })

@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Attempts from "../Attempts.js"
 import * as CanonicalJson from "../CanonicalJson.js"
 import type { ChatRequest } from "../ChatRequest.js"
 import type { Completion } from "../Completion.js"
@@ -43,8 +44,12 @@ export const cache = (options: CacheOptions = {}): Policy<ConfigError.ConfigErro
     Effect.gen(function* () {
       const timeToLive = yield* positiveDuration("cache.timeToLive", options.timeToLive ?? Duration.infinity)
       const capacity = yield* positiveInteger("cache.capacity", options.capacity ?? 1000)
-      const chats = yield* makeCached<Completion>(capacity, timeToLive, fromCompletion)
-      const embeddings = yield* makeCached<Embeddings>(capacity, timeToLive, () => Chunk.empty())
+      const tell =
+        (operation: "chat" | "embeddings"): Cached<Completion>["tell"] =>
+        (request, answer) =>
+          Attempts.cached(next, operation, request, answer)
+      const chats = yield* makeCached<Completion>(capacity, timeToLive, fromCompletion, tell("chat"))
+      const embeddings = yield* makeCached<Embeddings>(capacity, timeToLive, () => Chunk.empty(), tell("embeddings"))
       const service: Service = {
         ...next,
         complete: (request) => answered(chats, request, keyOf(next, "chat", request), () => next.complete(request)),
@@ -61,7 +66,8 @@ export const cache = (options: CacheOptions = {}): Policy<ConfigError.ConfigErro
 
 /** SHA-256 of what is sent and to whom: no metadata, nothing of the cache's own. `undefined`: not to be cached. */
 const keyOf = (next: Service, kind: "chat" | "embed", request: ChatRequest | EmbedRequest): Option.Option<string> => {
-  const { cacheControl, metadata: _, ...sent } = request
+  const { cacheControl, metadata: _, ...rest } = request
+  const sent = { ...rest, idempotencyKey: undefined }
   if (cacheControl?.mode === "bypass") return Option.none()
   return Option.map(
     // What JSON cannot hold can be no key, and will not be sent either.
@@ -89,26 +95,39 @@ interface Cached<A extends Answer> {
   readonly timeToLive: Duration.Duration
   /** An answer as those get it who follow it as a stream. */
   readonly parts: (answer: A) => Chunk.Chunk<StreamPart>
+  /** Tells of an answer that a caller got without a call. */
+  readonly tell: (request: ChatRequest | EmbedRequest, answer: Answered) => Effect.Effect<void>
 }
 
-const makeCached = <A extends Answer>(
+type Answered = Pick<Completion, "model" | "usage">
+
+const makeCached = <A extends Answer & Answered>(
   capacity: number,
   timeToLive: Duration.Duration,
-  parts: (answer: A) => Chunk.Chunk<StreamPart>
+  parts: (answer: A) => Chunk.Chunk<StreamPart>,
+  tell: Cached<A>["tell"]
 ): Effect.Effect<Cached<A>, never, Scope.Scope> =>
   Effect.map(SingleFlight.make<A, LlmError, BroadcastLog<StreamPart>>(), (flights) => ({
     store: CacheStore.memory(capacity),
     flights,
     timeToLive,
-    parts
+    parts,
+    tell
   }))
 
 type Call<A> = (log: BroadcastLog<StreamPart>) => Effect.Effect<A, LlmError>
 
-/** The answer as a caller gets it who caused no call. */
+/** An answer as a caller gets it who caused no call. */
 const unpaid = <A extends Answer>(answer: A): A => ({ ...answer, cached: true, attempts: 0, latency: Duration.zero })
 
-const lookUp = <A extends Answer>(
+/** The same, and those who keep account are told. */
+const givenFree = <A extends Answer & Answered>(
+  { tell }: { readonly tell: Cached<Completion>["tell"] },
+  request: ChatRequest | EmbedRequest,
+  answer: A
+): Effect.Effect<A> => Effect.as(tell(request, answer), unpaid(answer))
+
+const lookUp = <A extends Answer & Answered>(
   cached: Cached<A>,
   request: ChatRequest | EmbedRequest,
   key: string
@@ -120,12 +139,17 @@ const lookUp = <A extends Answer>(
  * before it may have ended between its caller's own look and its start.
  */
 const stored =
-  <A extends Answer>(cached: Cached<A>, request: ChatRequest | EmbedRequest, key: string, call: Call<A>): Call<A> =>
+  <A extends Answer & Answered>(
+    cached: Cached<A>,
+    request: ChatRequest | EmbedRequest,
+    key: string,
+    call: Call<A>
+  ): Call<A> =>
   (log) =>
     lookUp(cached, request, key).pipe(
       Effect.flatMap((hit) =>
         Option.isSome(hit)
-          ? told(cached, log, unpaid(hit.value))
+          ? Effect.flatMap(givenFree(cached, request, hit.value), (answer) => told(cached, log, answer))
           : Effect.tap(call(log), (answer) =>
               cached.store.set(key, answer, request.cacheControl?.timeToLive ?? cached.timeToLive)
             )
@@ -134,13 +158,17 @@ const stored =
     )
 
 /** A whole answer, given to those who follow the log too. */
-const told = <A extends Answer>(cached: Cached<A>, log: BroadcastLog<StreamPart>, answer: A): Effect.Effect<A> =>
+const told = <A extends Answer & Answered>(
+  cached: Cached<A>,
+  log: BroadcastLog<StreamPart>,
+  answer: A
+): Effect.Effect<A> =>
   Effect.sync(() => {
     log.push(cached.parts(answer))
     return answer
   })
 
-const answered = <A extends Answer>(
+const answered = <A extends Answer & Answered>(
   cached: Cached<A>,
   request: ChatRequest | EmbedRequest,
   key: Option.Option<string>,
@@ -152,11 +180,12 @@ const answered = <A extends Answer>(
   )
   return Effect.flatMap(lookUp(cached, request, key.value), (hit) =>
     Option.isSome(hit)
-      ? Effect.succeed(unpaid(hit.value))
+      ? givenFree(cached, request, hit.value)
       : Effect.scoped(
           Effect.flatMap(
             cached.flights.join(key.value, () => new BroadcastLog(), flown),
-            ({ flight, isFirst }) => Effect.map(flight.result, (answer) => (isFirst ? answer : unpaid(answer)))
+            ({ flight, isFirst }) =>
+              isFirst ? flight.result : Effect.flatMap(flight.result, (answer) => givenFree(cached, request, answer))
           )
         )
   )
@@ -176,7 +205,7 @@ const streamed = (
   return Stream.unwrapScoped(
     Effect.flatMap(lookUp(cached, request, key.value), (hit) =>
       Option.isSome(hit)
-        ? Effect.succeed(Stream.fromChunk(fromCompletion(unpaid(hit.value))))
+        ? Effect.map(givenFree(cached, request, hit.value), (answer) => Stream.fromChunk(fromCompletion(answer)))
         : Effect.map(
             cached.flights.join(
               key.value,
@@ -186,7 +215,13 @@ const streamed = (
             ({ flight, isFirst }) =>
               flight.log.stream.pipe(
                 isFirst ? (parts) => parts : Stream.map((part) => (part._tag === "Finish" ? unpaid(part) : part)),
-                Stream.concat(Stream.drain(Stream.fromEffect(flight.result)))
+                Stream.concat(
+                  Stream.drain(
+                    Stream.fromEffect(
+                      isFirst ? flight.result : Effect.tap(flight.result, (answer) => cached.tell(request, answer))
+                    )
+                  )
+                )
               )
           )
     )

@@ -1,39 +1,78 @@
 /**
- * Repeats failed calls as a `RetryPolicy` says. Never a terminal error, and never a stream of which a part has been given
- * out: its failure is a `StreamInterrupted` then.
+ * Repeats failed calls as a `RetryPolicy` says. Never a terminal error, never what a retry further in has given up, and
+ * never a stream of which a part has been given out: its failure is a `StreamInterrupted` then. All calls of a layer share
+ * a budget of retries, so that they make no storm together.
  */
 import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
+import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import type { ChatRequest } from "../ChatRequest.js"
 import type { Service } from "../LlmClient.js"
-import { type LlmError, withAttempts } from "../LlmError.js"
+import { isRetryable, type LlmError, withAttempts } from "../LlmError.js"
 import { Given, type StreamPart } from "../StreamPart.js"
 import * as AttemptCount from "./AttemptCount.js"
+import * as GivenUp from "./GivenUp.js"
 import { make, type Policy } from "./Make.js"
+import * as RetryBudget from "./RetryBudget.js"
 import { retryableOnly, type RetryPolicy } from "./RetryPolicy.js"
 
+/** - `budget`: of the retries that all calls of the layer make together; `"none"` does without. Default: those of `RetryBudget` */
+export interface Options {
+  readonly budget?: RetryBudget.Options | "none" | undefined
+}
+
 /**
- * Retries by a Schedule over `LlmError`, such as `RetryPolicy.standard`. Every call has a run of the Schedule of its own.
- * `attempts` of the answer or of the last error counts all requests that went out.
+ * Retries by a Schedule over `LlmError`, such as `RetryPolicy.standard`. Every call has a run of the Schedule of its own,
+ * and all share the budget: at most one retry per ten calls over a minute, and ten however few the calls are. A call that
+ * finds it spent fails with its last error. `attempts` of the answer or of the last error counts all requests that went
+ * out; all attempts of a call bear the same `idempotencyKey`.
  */
-export const retry = <R = never>(policy: RetryPolicy<R>): Policy<never, R> =>
-  make((next) =>
-    Effect.map(Effect.context<R>(), (context): Service => {
-      const schedule = Schedule.provideContext(retryableOnly(policy), context)
+export function retry<R = never>(policy: RetryPolicy<R>): Policy<never, R>
+export function retry<R = never>(policy: RetryPolicy<R>, options: Options): Policy<ConfigError.ConfigError, R>
+export function retry<R>(policy: RetryPolicy<R>, { budget = {} }: Options = {}): Policy<ConfigError.ConfigError, R> {
+  return make((next) =>
+    Effect.gen(function* () {
+      const context = yield* Effect.context<R>()
+      const own = Schedule.provideContext(retryableOnly(policy), context)
+      const retries = budget === "none" ? undefined : yield* RetryBudget.make(budget)
+      const schedule =
+        retries === undefined
+          ? own
+          : // Asked when a retry is decided on, before its wait: a call that gets none fails at once.
+            Schedule.checkEffect(own, () => Effect.map(Clock.currentTimeMillis, (now) => retries.take(now)))
       const retried = <A extends { readonly attempts: number }>(
         call: Effect.Effect<A, LlmError>
-      ): Effect.Effect<A, LlmError> => Effect.suspend(() => repeated(call, new Tries(schedule)))
-      return {
+      ): Effect.Effect<A, LlmError> => Effect.suspend(() => repeated(call, new Tries(schedule, retries)))
+      const service: Service = {
         ...next,
-        complete: (request) => retried(next.complete(request)),
+        complete: (request) => Effect.flatMap(withKey(request), (keyed) => retried(next.complete(keyed))),
         embed: (request) => retried(next.embed(request)),
         stream: (request) =>
-          Stream.suspend(() => repeatedStream(next.stream(request), new Tries(schedule), new Given()))
+          Stream.unwrap(
+            Effect.map(withKey(request), (keyed) =>
+              repeatedStream(next.stream(keyed), new Tries(schedule, retries), new Given())
+            )
+          )
       }
+      return service
     })
   )
+}
+
+/** The same key for all attempts of a call: a provider that knows it answers, and bills, once. */
+const withKey = (request: ChatRequest): Effect.Effect<ChatRequest> =>
+  request.idempotencyKey === undefined
+    ? Effect.map(Effect.zip(part, part), ([a, b]) => ({ ...request, idempotencyKey: `effect-llm-${a}${b}` }))
+    : Effect.succeed(request)
+
+const part: Effect.Effect<string> = Effect.map(Random.nextIntBetween(0, 2 ** 32), (n) =>
+  n.toString(36).padStart(7, "0")
+)
 
 type Driver = Schedule.ScheduleDriver<unknown, LlmError>
 
@@ -43,13 +82,21 @@ class Tries {
   /** What a deadline further out had counted when the call began: attempts of retries further out. */
   private before: number | undefined
   private driver: Driver | undefined
-  constructor(private readonly schedule: Schedule.Schedule<unknown, LlmError>) {}
+  constructor(
+    private readonly schedule: Schedule.Schedule<unknown, LlmError>,
+    private readonly budget: RetryBudget.RetryBudget | undefined
+  ) {}
 
-  readonly started: Effect.Effect<void> = Effect.map(FiberRef.get(AttemptCount.current), (count) => {
-    if (count === undefined) return
-    this.before ??= count.attempts - 1
-    count.attempts = this.before + this.failed + 1
-  })
+  readonly started: Effect.Effect<void> = Effect.zipWith(
+    FiberRef.get(AttemptCount.current),
+    Clock.currentTimeMillis,
+    (count, now) => {
+      if (this.isFirst) this.budget?.called(now)
+      if (count === undefined) return
+      this.before ??= count.attempts - 1
+      count.attempts = this.before + this.failed + 1
+    }
+  )
 
   get isFirst(): boolean {
     return this.failed === 0
@@ -57,13 +104,15 @@ class Tries {
 
   /** The error that ends the call. */
   last(error: LlmError): LlmError {
-    return withAttempts(error, this.failed + error.attempts)
+    const last = withAttempts(error, this.failed + error.attempts)
+    return isRetryable(last) ? GivenUp.mark(last) : last
   }
 
   /** Waits until the next attempt is due, or fails with the error when there is none. */
   next(error: LlmError): Effect.Effect<void, LlmError> {
     const last = Effect.fail(this.last(error))
     this.failed += error.attempts
+    if (GivenUp.is(error)) return last
     return Effect.flatMap(
       this.driver === undefined ? Schedule.driver(this.schedule) : Effect.succeed(this.driver),
       (driver) => {

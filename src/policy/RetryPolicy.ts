@@ -36,6 +36,16 @@ export interface Options {
    * fallback can take over; `"wait"` waits as long as it asked. Default: `"fail"`.
    */
   readonly beyondCap?: "fail" | "wait"
+  /**
+   * How many retries may follow a failure of which nobody knows whether the request was answered, and billed: a timeout, a
+   * connection that broke, an answer that was cut. Default: 1.
+   */
+  readonly unknownOutcomes?: number
+  /**
+   * What follows the retries where the provider still says that it is overloaded: `"fail"` at once, or `"wait"` some minutes
+   * between 3 more retries (1, 2 and 4 minutes, and up to half of that more). Default: `"fail"`, and `"wait"` in `standard`.
+   */
+  readonly outage?: "fail" | "wait"
 }
 
 // -----------------------------------------------------------------------------
@@ -61,6 +71,22 @@ export const honorRetryAfter =
       Schedule.passthrough,
       Schedule.modifyDelay((error, delay) => Duration.max(asked(error), delay))
     )
+  }
+
+/**
+ * Ends where another retry would follow more than `retries` failures whose outcome is unknown: each may have been paid for.
+ */
+export const limitUnknown =
+  (retries: number) =>
+  <Out, R>(self: Schedule.Schedule<Out, LlmError, R>): Schedule.Schedule<Out, LlmError, R> => {
+    const initial: readonly [unknown, number] = [self.initial, 0]
+    return Schedule.makeWithState(initial, (now, input: LlmError, [state, before]) => {
+      const count = input.outcome === "unknown" ? before + 1 : before
+      return Effect.map(self.step(now, input, state), ([next, out, decision]) => {
+        const isOver = input.outcome === "unknown" && count > retries
+        return [[next, count], out, isOver ? ScheduleDecision.done : decision] as const
+      })
+    })
   }
 
 const asked = (error: LlmError): Duration.Duration => Option.getOrElse(retryAfter(error), () => Duration.zero)
@@ -92,7 +118,23 @@ const spread = (delay: number, jitter: Jitter): Effect.Effect<number> => {
   return Effect.map(Random.nextRange(0, Duration.toMillis(jitter.plus)), (more) => delay + more)
 }
 
+/** A long outage: minutes between retries, for whoever is told that the provider is overloaded. */
+const outage: RetryPolicy = Schedule.exponential("1 minute", 2).pipe(
+  Schedule.modifyDelayEffect((_, delay) =>
+    Effect.map(spread(Duration.toMillis(delay), { plus: Duration.times(delay, 0.5) }), Duration.millis)
+  ),
+  Schedule.whileInput((error: LlmError) => error._tag === "Overloaded"),
+  honorRetryAfter({ cap: "10 minutes" }),
+  Schedule.intersect(Schedule.recurs(3))
+)
+
 const build = (delays: Schedule.Schedule<unknown, unknown>, options: Options): RetryPolicy => {
+  const quick = buildQuick(delays, options)
+  const whole = options.outage === "wait" ? Schedule.andThen(quick, outage) : quick
+  return limitUnknown(options.unknownOutcomes ?? 1)(whole)
+}
+
+const buildQuick = (delays: Schedule.Schedule<unknown, unknown>, options: Options): RetryPolicy => {
   const cap = Duration.toMillis(options.cap ?? "60 seconds")
   return delays.pipe(
     Schedule.modifyDelayEffect((_, delay) =>
@@ -115,8 +157,11 @@ export const exponential = (
 export const linear = (options: Options & { readonly unit?: Duration.DurationInput } = {}): RetryPolicy =>
   build(Schedule.linear(options.unit ?? "1 second"), options)
 
-/** Exponential from 500 ms, factor 2, full jitter, at most 60 s, 5 retries; waits as servers ask. */
-export const standard: RetryPolicy = exponential()
+/**
+ * Exponential from 500 ms, factor 2, full jitter, at most 60 s, 5 retries; waits as servers ask; one retry where nobody
+ * knows whether the request was answered; where the provider is still overloaded, 3 more retries over some minutes.
+ */
+export const standard: RetryPolicy = exponential({ outage: "wait" })
 
 /** No retry. */
 export const none: RetryPolicy = Schedule.stop

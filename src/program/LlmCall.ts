@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import type * as ChatRequest from "../ChatRequest.js"
 import type { Completion } from "../Completion.js"
 import { LlmClient } from "../LlmClient.js"
-import { InvalidOutput, InvalidRequest, type LlmError } from "../LlmError.js"
+import { InvalidOutput, InvalidRequest, type LlmError, notSent } from "../LlmError.js"
 import * as Prompt from "../Prompt.js"
 import * as StreamPart from "../StreamPart.js"
 import type { AnyTemplate, Checked, OutputCall, Source, TextCall, Variables } from "./LlmCallTypes.js"
@@ -83,7 +83,7 @@ const prepared = (
       new InvalidRequest({
         provider: client.provider,
         model: client.model,
-        attempts: 0,
+        ...notSent,
         param: "variables",
         message: error instanceof Error ? error.message : String(error)
       })

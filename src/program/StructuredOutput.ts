@@ -8,7 +8,7 @@ import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as ChatRequest from "../ChatRequest.js"
 import { LlmClient, type Service } from "../LlmClient.js"
-import { InvalidRequest, type LlmError } from "../LlmError.js"
+import { InvalidRequest, type LlmError, notSent } from "../LlmError.js"
 import type { DeepPartial } from "./DeepPartial.js"
 import * as OutputAsking from "./OutputAsking.js"
 import type { Mode } from "./OutputFormat.js"
@@ -47,7 +47,7 @@ const ask = <A, I, R>(
   Either.mapBoth(OutputFormat.fromSchema(schema), {
     onLeft: (message) => {
       const { model, provider } = client
-      return new InvalidRequest({ provider, model, attempts: 0, param: "schema", message })
+      return new InvalidRequest({ provider, model, ...notSent, param: "schema", message })
     },
     onRight: (format) => [{ schema, format, client, retries }, OutputAsking.firstTurn(ChatRequest.make(input), mode)]
   })

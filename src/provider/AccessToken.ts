@@ -4,7 +4,7 @@
 import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { AuthenticationFailed, isLlmError, type LlmError } from "../LlmError.js"
+import { AuthenticationFailed, isLlmError, type LlmError, notSent, withOutcome } from "../LlmError.js"
 import { safeMessage } from "../wire/ErrorClassification.js"
 import { isRecord } from "../wire/Json.js"
 import type { Origin } from "../wire/Wire.js"
@@ -20,9 +20,12 @@ export type AccessToken = Effect.Effect<Redacted.Redacted, unknown>
  * as it is, so that one that may pass can be retried.
  */
 export const bearer = (token: AccessToken, origin: Origin): Effect.Effect<string, LlmError> => {
-  const refused = (message: string): LlmError => new AuthenticationFailed({ ...origin, attempts: 0, message })
+  const refused = (message: string): LlmError => new AuthenticationFailed({ ...origin, ...notSent, message })
   return Effect.matchEffect(token, {
-    onFailure: (error) => Effect.fail(isLlmError(error) ? error : refused(safeMessage(`no token: ${wordsOf(error)}`))),
+    onFailure: (error) =>
+      Effect.fail(
+        isLlmError(error) ? withOutcome(error, "not-sent") : refused(safeMessage(`no token: ${wordsOf(error)}`))
+      ),
     onSuccess: (made) => {
       const text = Redacted.value(made)
       return Settings.isKey(text)

@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as ChatRequest from "../ChatRequest.js"
 import { LlmClient, type Service } from "../LlmClient.js"
-import { InvalidRequest, type LlmError } from "../LlmError.js"
+import { InvalidRequest, type LlmError, notSent } from "../LlmError.js"
 import * as AzureMlScore from "../wire/AzureMlScore.js"
 import type { Origin } from "../wire/Wire.js"
 import * as HttpProvider from "./HttpProvider.js"
@@ -45,7 +45,7 @@ const headersWith =
       : Effect.fail(
           new InvalidRequest({
             ...origin,
-            attempts: 0,
+            ...notSent,
             param: "model",
             message: "the model's name fits into no header"
           })

@@ -3,20 +3,22 @@
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Config from "effect/Config"
-import type * as ConfigError from "effect/ConfigError"
+import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type * as ChatRequest from "../ChatRequest.js"
 import { LlmClient, type Service } from "../LlmClient.js"
-import * as ChatCompletions from "../wire/ChatCompletions.js"
 import * as AccessToken from "./AccessToken.js"
 import * as HttpProvider from "./HttpProvider.js"
+import * as OpenAiApi from "./OpenAiApi.js"
 import * as Settings from "./Settings.js"
 
 /**
  * - `endpoint`: of the resource, such as `https://NAME.openai.azure.com`; https, unless it is on this machine
  * - `deployment`: for requests that name none; a `model` that a request names is its deployment
+ * - `api`: the protocol of chats, `chat-completions` or `responses`, which is on the v1 surface only. Default:
+ *   `chat-completions`
  * - `embeddingDeployment`: the same for embeddings. Default: `deployment`
  * - `apiVersion`: such as `2024-10-21`. Left out, calls go to the v1 surface, which has no versions
  * - `apiKey` or `token`, one of them. The token, such as Entra ID's, is run at every attempt; its failure is an
@@ -29,6 +31,7 @@ import * as Settings from "./Settings.js"
 export interface Options {
   readonly endpoint: string
   readonly deployment: string
+  readonly api?: OpenAiApi.Api | undefined
   readonly embeddingDeployment?: string | undefined
   readonly apiVersion?: string | undefined
   readonly apiKey?: Redacted.Redacted | undefined
@@ -40,11 +43,9 @@ export interface Options {
 
 // --- Endpoint ----------------------------------------------------------------
 
-const paths = { chat: "chat/completions", stream: "chat/completions", embed: "embeddings" } as const
-
 /** The deployment is in the path of the older surface, and in the body's `model` of the newer one. */
 const urlAt =
-  (endpoint: string, apiVersion: string | undefined): HttpProvider.Options["url"] =>
+  (endpoint: string, apiVersion: string | undefined, paths: OpenAiApi.Spoken["paths"]): HttpProvider.Options["url"] =>
   (operation, deployment) =>
     apiVersion === undefined
       ? `${endpoint}/openai/v1/${paths[operation]}`
@@ -52,8 +53,10 @@ const urlAt =
 
 // --- Authentication ----------------------------------------------------------
 
-const authentication = (options: Options, named: typeof names): ReturnType<typeof AccessToken.orKey> =>
-  AccessToken.orKey(options, named, (key) => ({ "api-key": key }))
+const authentication = (
+  options: Pick<Options, "apiKey" | "token" | "headers">,
+  named: typeof names
+): ReturnType<typeof AccessToken.orKey> => AccessToken.orKey(options, named, (key) => ({ "api-key": key }))
 
 // --- Quirks ------------------------------------------------------------------
 
@@ -64,11 +67,12 @@ const soundsLikeReasoning = (deployment: string): boolean =>
 /** Earlier versions refuse a request that has `stream_options`. */
 const firstVersionWithUsage = "2024-09-01"
 
-const quirksOf = ({ apiVersion, isReasoningModel = soundsLikeReasoning }: Options): ChatCompletions.Quirks => ({
-  maxTokensField: (deployment) => (isReasoningModel(deployment) ? "max_completion_tokens" : "max_tokens"),
+const quirksOf = (
+  apiVersion: string | undefined,
+  isReasoningModel: Options["isReasoningModel"] = soundsLikeReasoning
+): OpenAiApi.Quirks => ({
   isReasoningModel,
-  asksForUsage: apiVersion === undefined || apiVersion >= firstVersionWithUsage,
-  maxEmbeddingInputs: 2048
+  asksForUsage: apiVersion === undefined || apiVersion >= firstVersionWithUsage
 })
 
 // --- Client and layers -------------------------------------------------------
@@ -76,6 +80,7 @@ const quirksOf = ({ apiVersion, isReasoningModel = soundsLikeReasoning }: Option
 const names = {
   endpoint: "endpoint",
   deployment: "deployment",
+  api: "api",
   embeddingDeployment: "embeddingDeployment",
   apiVersion: "apiVersion",
   apiKey: "apiKey",
@@ -85,6 +90,7 @@ const names = {
 const variables: typeof names = {
   endpoint: "AZURE_OPENAI_ENDPOINT",
   deployment: "AZURE_DEPLOYMENT_NAME",
+  api: "AZURE_OPENAI_API",
   embeddingDeployment: "AZURE_EMBEDDING_DEPLOYMENT_NAME",
   apiVersion: "OPENAI_API_VERSION",
   apiKey: "AZURE_OPENAI_API_KEY",
@@ -92,19 +98,25 @@ const variables: typeof names = {
 }
 
 const makeNamed = (
-  options: Options,
+  options: Omit<Options, "api"> & { readonly api?: string | undefined },
   named: typeof names
 ): Effect.Effect<Service, ConfigError.ConfigError, HttpClient.HttpClient> =>
   Effect.gen(function* () {
-    const { apiVersion, defaults, deployment, embeddingDeployment = deployment } = options
+    const { api, apiVersion, defaults, deployment, embeddingDeployment = deployment } = options
     const endpoint = yield* Settings.secureUrl(named.endpoint, options.endpoint)
     if (apiVersion !== undefined) yield* Settings.name(named.apiVersion, apiVersion)
+    const quirks = quirksOf(apiVersion, options.isReasoningModel)
+    const { paths, wire } = yield* OpenAiApi.speak(named.api, api, quirks)
+    if (api === "responses" && apiVersion !== undefined) {
+      const message = `responses is on the v1 surface only: leave ${named.apiVersion} out`
+      return yield* Effect.fail(ConfigError.InvalidData([named.api], message))
+    }
     return yield* HttpProvider.make({
       provider: "azure-openai",
       model: yield* Settings.name(named.deployment, deployment),
       embeddingModel: yield* Settings.name(named.embeddingDeployment, embeddingDeployment),
-      wire: ChatCompletions.make(quirksOf(options)),
-      url: urlAt(endpoint, apiVersion),
+      wire,
+      url: urlAt(endpoint, apiVersion, paths),
       ...(yield* authentication(options, named)),
       defaults
     })
@@ -120,8 +132,9 @@ export const layer = (options: Options): Layer.Layer<LlmClient, ConfigError.Conf
 
 /**
  * `LlmClient` from configuration: `AZURE_OPENAI_ENDPOINT`, `AZURE_DEPLOYMENT_NAME`, `AZURE_OPENAI_API_KEY` or
- * `AZURE_OPENAI_AD_TOKEN`, and where they are set `OPENAI_API_VERSION` and `AZURE_EMBEDDING_DEPLOYMENT_NAME`. Options given
- * here stand before the configuration's. Fails with a `ConfigError` that names the missing or malformed variable.
+ * `AZURE_OPENAI_AD_TOKEN`, and where they are set `AZURE_OPENAI_API` (`responses`, say), `OPENAI_API_VERSION` and
+ * `AZURE_EMBEDDING_DEPLOYMENT_NAME`. Options given here stand before the configuration's. Fails with a `ConfigError` that
+ * names the missing or malformed variable.
  */
 export const layerConfig = (
   options: Partial<Options> = {}
@@ -138,6 +151,7 @@ export const layerConfig = (
           ...options,
           endpoint: options.endpoint ?? (yield* Config.string(variables.endpoint)),
           deployment: options.deployment ?? (yield* Config.string(variables.deployment)),
+          api: yield* Settings.optional<string>(options.api, Config.string(variables.api)),
           embeddingDeployment: yield* Settings.optional(
             options.embeddingDeployment,
             Config.string(variables.embeddingDeployment)

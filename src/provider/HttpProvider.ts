@@ -18,21 +18,21 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import * as Attempts from "../Attempts.js"
 import * as BodyReader from "../BodyReader.js"
-import { makesNoSpan } from "../BodyReader.js"
 import * as ChatRequest from "../ChatRequest.js"
 import * as Completion from "../Completion.js"
 import * as Embeddings from "../Embeddings.js"
 import type { Service } from "../LlmClient.js"
-import { InvalidRequest, type LlmError, MalformedResponse, redact, UnsupportedFeature } from "../LlmError.js"
+import { InvalidRequest, type LlmError, MalformedResponse, redact, UnsupportedFeature, notSent } from "../LlmError.js"
 import { fromCompletion, type StreamPart } from "../StreamPart.js"
-import * as Usage from "../Usage.js"
 import * as ErrorClassification from "../wire/ErrorClassification.js"
 import * as Json from "../wire/Json.js"
 import { StreamAssembly } from "../wire/StreamAssembly.js"
-import type { Encoded, Origin, Received, Vectors, WholeWire, Wire } from "../wire/Wire.js"
+import type { Encoded, Origin, Received, WholeWire, Wire } from "../wire/Wire.js"
 import * as AttemptSpan from "./AttemptSpan.js"
 import * as Connection from "./Connection.js"
+import * as EmbeddingBatches from "./EmbeddingBatches.js"
 import { failed } from "./FailedAnswer.js"
 import { notAnAnswer } from "./NotAnAnswer.js"
 import * as RequestBody from "./RequestBody.js"
@@ -54,10 +54,12 @@ export interface Options {
   readonly url: (operation: "chat" | "stream" | "embed", model: string) => string
   /** Authentication and what else the provider wants; an Effect is run for every attempt. */
   readonly headers: Headers | Effect.Effect<Headers, LlmError> | ((origin: Origin) => Effect.Effect<Headers, LlmError>)
-  /** Texts that no error may show, should a provider echo them; what stands in a header of the provider's own or of the user's is one without being named here. */
+  /** Texts that no error may show, should a provider echo them; what stands in a header is one without being named here. */
   readonly secrets: ReadonlyArray<Redacted.Redacted>
   /** Settings for every request that does not have its own. */
   readonly defaults?: ChatRequest.Settings | undefined
+  /** Of a chat request's `idempotencyKey`, where the provider takes one. */
+  readonly idempotencyHeader?: string | undefined
 }
 
 type Operation = "chat" | "stream" | "embed"
@@ -76,9 +78,11 @@ interface Reply {
 }
 
 /** A request as it goes out. */
-interface Outgoing extends Pick<Encoded, "warnings"> {
+interface Outgoing {
   readonly origin: Origin
   readonly body: string
+  readonly warnings: Encoded["warnings"]
+  readonly idempotencyKey?: string | undefined
 }
 
 /** Shorter keys are placeholders of local servers ("none", "ollama"), and parts of ordinary words. */
@@ -107,7 +111,9 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
   Effect.map(HttpClient.HttpClient, (platformClient): Service => {
     // The client's own span per request would repeat ours, at 35 µs a call.
     const http =
-      makesNoSpan in platformClient ? platformClient : HttpClient.withTracerDisabledWhen(platformClient, () => true)
+      BodyReader.makesNoSpan in platformClient
+        ? platformClient
+        : HttpClient.withTracerDisabledWhen(platformClient, () => true)
     const { provider, wire } = options
     const defaultOrigin: Origin = { provider, model: options.model }
     const originOf = (model: string | undefined): Origin => (model === undefined ? defaultOrigin : { provider, model })
@@ -115,6 +121,11 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
     // --- one request -----------------------------------------------------------
 
     const bare = HttpClientRequest.post("", { acceptJson: true })
+    const { idempotencyHeader } = options
+    const named = (request: HttpClientRequest.HttpClientRequest, key: string | undefined): typeof request =>
+      key === undefined || idempotencyHeader === undefined
+        ? request
+        : HttpClientRequest.setHeader(request, idempotencyHeader, key)
     const cleaner = (...more: ReadonlyArray<string>): Attempt["clean"] => {
       const secrets = [...options.secrets.map(Redacted.value), ...more].filter(
         (secret) => secret.length >= shortestSecret
@@ -137,7 +148,7 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
             : Effect.fail(
                 new InvalidRequest({
                   ...origin,
-                  attempts: 0,
+                  ...notSent,
                   param: `headers.${bad}`,
                   message: `the ${Settings.headerRule}`
                 })
@@ -154,15 +165,14 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
     /** Sends, and goes on with an answer of status 2xx; all others are errors. */
     const send = <A>(
       operation: Operation,
-      origin: Origin,
-      body: string,
+      { body, idempotencyKey, origin }: Outgoing,
       onAnswer: (response: HttpClientResponse.HttpClientResponse, clean: Attempt["clean"]) => Effect.Effect<A, LlmError>
     ): Effect.Effect<A, LlmError> => {
       const sendAs = ({ clean, request }: Attempt): Effect.Effect<A, LlmError> =>
         Effect.matchEffect(
           http.execute(
             HttpClientRequest.setBody(
-              HttpClientRequest.setUrl(request, options.url(operation, origin.model)),
+              HttpClientRequest.setUrl(named(request, idempotencyKey), options.url(operation, origin.model)),
               HttpBody.text(body, "application/json")
             )
           ),
@@ -180,13 +190,13 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
     /** Sends, reads a whole JSON answer and decodes it. */
     const call = <A>(
       operation: "chat" | "embed",
-      origin: Origin,
-      body: string,
+      outgoing: Outgoing,
       decode: (reply: Reply) => Either.Either<A, LlmError>
     ): Effect.Effect<A, LlmError> =>
       Effect.clockWith((clock) => {
         const started = clock.unsafeCurrentTimeMillis()
-        return send(operation, origin, body, (response, clean) =>
+        const { origin } = outgoing
+        return send(operation, outgoing, (response, clean) =>
           Effect.matchEffect(response.text, {
             onFailure: (error) => Effect.fail(clean(Connection.broken(origin, error))),
             onSuccess: (text) => {
@@ -208,9 +218,14 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
       const chat = ChatRequest.withDefaults(input, options.defaults)
       const origin = originOf(chat.model)
       const problem = Option.orElse(ChatRequest.validate(chat), () => modelProblem(origin.model))
-      if (Option.isSome(problem)) return Either.left(new InvalidRequest({ ...origin, ...problem.value, attempts: 0 }))
+      if (Option.isSome(problem)) return Either.left(new InvalidRequest({ ...origin, ...problem.value, ...notSent }))
       return Either.flatMap(wire.encodeChat(chat, origin, streamed), ({ body, warnings }) =>
-        Either.map(RequestBody.print(body, chat, origin), (text) => ({ origin, body: text, warnings }))
+        Either.map(RequestBody.print(body, chat, origin), (text) => ({
+          origin,
+          body: text,
+          warnings,
+          idempotencyKey: chat.idempotencyKey
+        }))
       )
     }
 
@@ -218,11 +233,11 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
       Effect.suspend(() => {
         const outgoing = encode(input, false)
         if (Either.isLeft(outgoing)) return Effect.fail(outgoing.left)
-        const { body, origin, warnings } = outgoing.right
+        const { origin, warnings } = outgoing.right
         return AttemptSpan.traced(
           "chat",
           origin,
-          call("chat", origin, body, ({ json, latency, received }) =>
+          call("chat", outgoing.right, ({ json, latency, received }) =>
             Either.map(wire.decodeChat(json, received), (answer) =>
               Completion.make({
                 parts: answer.parts,
@@ -264,11 +279,12 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
       )
 
     /** Opens a stream; whoever opens it closes it. */
-    const open = (wire: Wire, { body, origin, warnings }: Outgoing): Effect.Effect<StreamReading, LlmError> =>
-      Effect.flatMap(AttemptSpan.startStream("chat", origin), (span) =>
+    const open = (wire: Wire, outgoing: Outgoing): Effect.Effect<StreamReading, LlmError> =>
+      Effect.flatMap(AttemptSpan.startStream("chat", outgoing.origin), (span) =>
         Effect.clockWith((clock) => {
           const started = clock.unsafeCurrentTimeMillis()
-          return send("stream", origin, body, (response, clean) => {
+          return send("stream", outgoing, (response, clean) => {
+            const { origin, warnings } = outgoing
             const received = receivedWith(origin, response, clock.unsafeCurrentTimeMillis())
             const { model } = origin
             const assembly = new StreamAssembly({ provider, model, requestId: received.requestId, warnings })
@@ -301,45 +317,45 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
       Effect.suspend(() => {
         const origin = originOf(input.model ?? options.embeddingModel)
         const problem = Option.orElse(Embeddings.validateRequest(input), () => modelProblem(origin.model))
-        if (Option.isSome(problem)) return Effect.fail(new InvalidRequest({ ...origin, ...problem.value, attempts: 0 }))
+        if (Option.isSome(problem)) return Effect.fail(new InvalidRequest({ ...origin, ...problem.value, ...notSent }))
         const embeddings = wire.embeddings
         if (embeddings === undefined) {
           return Effect.fail(
             new UnsupportedFeature({
               ...origin,
-              attempts: 0,
+              ...notSent,
               feature: "embeddings",
               message: `${provider} offers no embeddings here`
             })
           )
         }
-        const batches = Array.from({ length: Math.ceil(input.input.length / embeddings.maxInputs) }, (_, index) =>
-          input.input.slice(index * embeddings.maxInputs, (index + 1) * embeddings.maxInputs)
-        )
-        return Effect.map(
-          Effect.forEach(batches, (batch) => {
-            const text = RequestBody.print(embeddings.encode({ ...input, input: batch }, origin).body, input, origin)
-            if (Either.isLeft(text)) return Effect.fail(text.left)
-            return AttemptSpan.traced(
-              "embeddings",
-              origin,
-              call("embed", origin, text.right, (reply) =>
-                Either.map(
-                  Either.filterOrLeft(
-                    embeddings.decode(reply.json, reply.received),
-                    (decoded) => decoded.vectors.length === batch.length,
-                    (decoded) => vectorsMissing(reply.received, batch.length, decoded.vectors.length)
-                  ),
-                  (decoded) => ({ ...reply, ...decoded })
-                )
-              )
+        const text = RequestBody.print(embeddings.encode(input, origin).body, input, origin)
+        if (Either.isLeft(text)) return Effect.fail(text.left)
+        return AttemptSpan.traced(
+          "embeddings",
+          origin,
+          call("embed", { origin, body: text.right, warnings: [] }, ({ json, latency, received }) =>
+            Either.filterOrLeft(
+              embeddings.decode(json, received),
+              ({ vectors }) => vectors.length === input.input.length,
+              ({ vectors }) => vectorsMissing(received, input.input.length, vectors.length)
+            ).pipe(
+              Either.map((decoded) => ({
+                ...decoded,
+                requestId: received.requestId,
+                cached: false,
+                attempts: 1,
+                latency
+              }))
             )
-          }),
-          joinBatches
+          )
         )
       })
 
-    return { provider, model: options.model, complete, stream: "readEvent" in wire ? stream(wire) : streamWhole, embed }
+    const streamed = "readEvent" in wire ? stream(wire) : streamWhole
+    const service = Attempts.observed({ provider, model: options.model, complete, stream: streamed, embed })
+    // Each request of a batch is an attempt of its own.
+    return wire.embeddings === undefined ? service : EmbeddingBatches.split(service, wire.embeddings.maxInputs)
   })
 
 /** A model's name goes into the URL or into a header of many providers. */
@@ -372,13 +388,3 @@ const vectorsMissing = (received: Received, asked: number, got: number): LlmErro
     requestId: received.requestId,
     message: `${asked} texts were sent, and ${got} vectors came back`
   })
-
-const joinBatches = (batches: ReadonlyArray<Reply & Vectors>): Embeddings.Embeddings => ({
-  vectors: batches.flatMap((batch) => batch.vectors),
-  model: batches[0]?.model ?? "",
-  usage: batches.map((batch) => batch.usage).reduce(Usage.add, Usage.unknown),
-  requestId: batches[0]?.received.requestId,
-  cached: false,
-  attempts: batches.length,
-  latency: batches.map((batch) => batch.latency).reduce(Duration.sum, Duration.zero)
-})

@@ -9,12 +9,14 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as ChatRequest from "../ChatRequest.js"
 import { LlmClient, type Service } from "../LlmClient.js"
-import * as ChatCompletions from "../wire/ChatCompletions.js"
 import * as HttpProvider from "./HttpProvider.js"
+import * as OpenAiApi from "./OpenAiApi.js"
 import * as Settings from "./Settings.js"
 
 /**
  * - `model`: for requests that name none
+ * - `api`: the protocol of chats, `chat-completions` or `responses`. The newer one shows what a model thought where that is
+ *   asked for, and gives it its thoughts back; it leaves nothing with OpenAI. Default: `chat-completions`
  * - `embeddingModel`: the same for embeddings. Default: `text-embedding-3-small`
  * - `baseUrl`: default `https://api.openai.com/v1`
  * - `organization`, `project`: sent as `OpenAI-Organization` and `OpenAI-Project`
@@ -24,6 +26,7 @@ import * as Settings from "./Settings.js"
 export interface Options {
   readonly apiKey: Redacted.Redacted
   readonly model: string
+  readonly api?: OpenAiApi.Api | undefined
   readonly embeddingModel?: string | undefined
   readonly baseUrl?: string | undefined
   readonly organization?: string | undefined
@@ -38,25 +41,17 @@ const defaultBaseUrl = "https://api.openai.com/v1"
 
 const defaultEmbeddingModel = "text-embedding-3-small"
 
-const paths = { chat: "/chat/completions", stream: "/chat/completions", embed: "/embeddings" } as const
-
 // --- Quirks ------------------------------------------------------------------
 
 /** The o-series and gpt-5 refuse `max_tokens` and sampling settings; gpt-5-chat is no reasoning model. */
 const isReasoningModel = (model: string): boolean => /^(?:ft:)?(?:o[1-9](?:-|:|$)|gpt-5(?!-chat))/.test(model)
-
-const wire = ChatCompletions.make({
-  maxTokensField: (model) => (isReasoningModel(model) ? "max_completion_tokens" : "max_tokens"),
-  isReasoningModel,
-  asksForUsage: true,
-  maxEmbeddingInputs: 2048
-})
 
 // --- Client and layers -------------------------------------------------------
 
 const names = {
   apiKey: "apiKey",
   model: "model",
+  api: "api",
   embeddingModel: "embeddingModel",
   baseUrl: "baseUrl",
   organization: "organization",
@@ -66,6 +61,7 @@ const names = {
 const variables: typeof names = {
   apiKey: "OPENAI_API_KEY",
   model: "OPENAI_MODEL",
+  api: "OPENAI_API",
   embeddingModel: "OPENAI_EMBEDDING_MODEL",
   baseUrl: "OPENAI_BASE_URL",
   organization: "OPENAI_ORGANIZATION",
@@ -73,13 +69,14 @@ const variables: typeof names = {
 }
 
 const makeNamed = (
-  options: Options,
+  options: Omit<Options, "api"> & { readonly api?: string | undefined },
   named: typeof names
 ): Effect.Effect<Service, ConfigError.ConfigError, HttpClient.HttpClient> =>
   Effect.gen(function* () {
     const apiKey = yield* Settings.key(named.apiKey, options.apiKey)
     const baseUrl = yield* Settings.baseUrl(named.baseUrl, options.baseUrl ?? defaultBaseUrl)
     const model = yield* Settings.name(named.model, options.model)
+    const { paths, wire } = yield* OpenAiApi.speak(named.api, options.api, { isReasoningModel, asksForUsage: true })
     const embeddingModel = yield* Settings.name(named.embeddingModel, options.embeddingModel ?? defaultEmbeddingModel)
     const headers: Record<string, string> = { ...options.headers, authorization: `Bearer ${Redacted.value(apiKey)}` }
     if (options.organization !== undefined) {
@@ -91,10 +88,11 @@ const makeNamed = (
       model,
       embeddingModel,
       wire,
-      url: (operation) => baseUrl + paths[operation],
+      url: (operation) => `${baseUrl}/${paths[operation]}`,
       headers,
       secrets: [apiKey],
-      defaults: options.defaults
+      defaults: options.defaults,
+      idempotencyHeader: "Idempotency-Key"
     })
   })
 
@@ -108,8 +106,9 @@ export const layer = (options: Options): Layer.Layer<LlmClient, ConfigError.Conf
 
 /**
  * `LlmClient` from configuration: `OPENAI_API_KEY`, `OPENAI_MODEL`, and where they are set
- * `OPENAI_EMBEDDING_MODEL`, `OPENAI_BASE_URL`, `OPENAI_ORGANIZATION` and `OPENAI_PROJECT`. Options given here stand
- * before the configuration's. Fails with a `ConfigError` that names the missing or malformed variable.
+ * `OPENAI_API` (`responses`, say), `OPENAI_EMBEDDING_MODEL`, `OPENAI_BASE_URL`, `OPENAI_ORGANIZATION` and
+ * `OPENAI_PROJECT`. Options given here stand before the configuration's. Fails with a `ConfigError` that names the missing
+ * or malformed variable.
  */
 export const layerConfig = (
   options: Partial<Options> = {}
@@ -122,6 +121,7 @@ export const layerConfig = (
           ...options,
           apiKey: options.apiKey ?? (yield* Config.redacted(variables.apiKey)),
           model: options.model ?? (yield* Config.string(variables.model)),
+          api: yield* Settings.optional<string>(options.api, Config.string(variables.api)),
           embeddingModel: yield* Settings.optional(options.embeddingModel, Config.string(variables.embeddingModel)),
           baseUrl: yield* Settings.optional(options.baseUrl, Config.string(variables.baseUrl)),
           organization: yield* Settings.optional(options.organization, Config.string(variables.organization)),

@@ -2,7 +2,7 @@
  * The JSON text of a request. Some settings may hold any value, also what JSON cannot: cycles, bigints and the like.
  */
 import * as Either from "effect/Either"
-import { InvalidRequest } from "../LlmError.js"
+import { InvalidRequest, notSent } from "../LlmError.js"
 import type { Encoded, Origin } from "../wire/Wire.js"
 
 const openSettings = ["providerOptions", "tools", "responseFormat"] as const
@@ -25,5 +25,5 @@ export const print = (
   Either.mapLeft(stringify(body), (reason) => {
     const param =
       openSettings.find((setting) => Either.isLeft(stringify(settings[setting] ?? null))) ?? "providerOptions"
-    return new InvalidRequest({ ...origin, attempts: 0, param, message: `${param} holds what JSON cannot: ${reason}` })
+    return new InvalidRequest({ ...origin, ...notSent, param, message: `${param} holds what JSON cannot: ${reason}` })
   })

@@ -70,6 +70,12 @@ export const badHeader = (headers: Readonly<Record<string, string>>): string | u
 /** What is wrong with a header, as the end of a sentence. */
 export const headerRule = "header has a name or a value that cannot be sent: a line break, or a character beyond ASCII"
 
+/** One of a few words. */
+export const oneOf = <A extends string>(option: string, value: string, allowed: ReadonlyArray<A>): Checked<A> => {
+  const found = allowed.find((word) => word === value)
+  return found === undefined ? invalid(option, `it must be ${allowed.join(" or ")}`) : Effect.succeed(found)
+}
+
 /** Headers that go out with every request. */
 export const headers = <H extends Readonly<Record<string, string>>>(value: H): Checked<H> => {
   const bad = badHeader(value)

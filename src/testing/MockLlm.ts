@@ -10,11 +10,12 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
+import * as Attempts from "../Attempts.js"
 import * as ChatRequest from "../ChatRequest.js"
 import * as Completion from "../Completion.js"
 import * as Embeddings from "../Embeddings.js"
 import { LlmClient, type Service } from "../LlmClient.js"
-import { InvalidRequest, isLlmError, type LlmError } from "../LlmError.js"
+import { InvalidRequest, isLlmError, type LlmError, notSent } from "../LlmError.js"
 import * as Prompt from "../Prompt.js"
 import { Given, type StreamPart } from "../StreamPart.js"
 import type { Usage } from "../Usage.js"
@@ -117,11 +118,11 @@ export const make = (answers: Answers, options: Options = {}): Effect.Effect<Moc
     ): Effect.Effect<Reply, LlmError> => {
       const problem = ChatRequest.validate(request)
       return Option.isSome(problem)
-        ? Effect.fail(new InvalidRequest({ provider, model: request.model ?? model, attempts: 0, ...problem.value }))
+        ? Effect.fail(new InvalidRequest({ provider, model: request.model ?? model, ...notSent, ...problem.value }))
         : Effect.zipRight(note({ operation, request }), replyTo(request))
     }
 
-    const client: Service = {
+    const client = Attempts.observed({
       provider,
       model,
       complete: (request) =>
@@ -137,12 +138,10 @@ export const make = (answers: Answers, options: Options = {}): Effect.Effect<Moc
         Effect.suspend(() => {
           const problem = Embeddings.validateRequest(request)
           return Option.isSome(problem)
-            ? Effect.fail(
-                new InvalidRequest({ provider, model: request.model ?? model, attempts: 0, ...problem.value })
-              )
+            ? Effect.fail(new InvalidRequest({ provider, model: request.model ?? model, ...notSent, ...problem.value }))
             : Effect.as(note({ operation: "embed", request }), embeddingsOf(request, model))
         })
-    }
+    })
     return { client, layer: Layer.succeed(LlmClient, client), calls: Ref.get(calls) }
   })
 

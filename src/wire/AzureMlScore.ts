@@ -5,7 +5,7 @@
 import * as Either from "effect/Either"
 import type * as ChatRequest from "../ChatRequest.js"
 import type * as Completion from "../Completion.js"
-import { excerpt, MalformedResponse, UnsupportedFeature } from "../LlmError.js"
+import { excerpt, MalformedResponse, UnsupportedFeature, notSent } from "../LlmError.js"
 import * as Prompt from "../Prompt.js"
 import * as Usage from "../Usage.js"
 import * as ErrorBody from "./ErrorBody.js"
@@ -57,7 +57,7 @@ const encodeChat: WholeWire["encodeChat"] = (request, origin) => {
   const feature = unsupported(request)
   if (feature !== undefined) {
     const message = `this endpoint takes text and gives text, no ${feature}`
-    return Either.left(new UnsupportedFeature({ ...origin, attempts: 0, feature, message }))
+    return Either.left(new UnsupportedFeature({ ...origin, ...notSent, feature, message }))
   }
   return Either.right({
     body: {

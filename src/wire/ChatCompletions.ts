@@ -5,21 +5,23 @@
 import * as Either from "effect/Either"
 import type * as ChatRequest from "../ChatRequest.js"
 import type * as Completion from "../Completion.js"
-import { excerpt, type LlmError, MalformedResponse } from "../LlmError.js"
+import { MalformedResponse } from "../LlmError.js"
 import * as Prompt from "../Prompt.js"
 import type { StreamPart } from "../StreamPart.js"
 import { adapt, type Quirks } from "./ChatQuirks.js"
-import * as ChatTools from "./ChatTools.js"
 import * as ErrorBody from "./ErrorBody.js"
 import * as ErrorClassification from "./ErrorClassification.js"
 import * as FinishReasons from "./FinishReasons.js"
 import * as Json from "./Json.js"
+import { malformed } from "./Malformed.js"
 import * as OpenAiEmbeddings from "./OpenAiEmbeddings.js"
+import * as OpenAiParts from "./OpenAiParts.js"
+import * as OpenAiSchemas from "./OpenAiSchemas.js"
 import * as OpenAiUsage from "./OpenAiUsage.js"
-import { encoding, invalid, refuse } from "./Refusal.js"
+import { encoding, refuse } from "./Refusal.js"
 import { refused, type StreamAssembly } from "./StreamAssembly.js"
 import { ToolCallAssembly } from "./ToolCallAssembly.js"
-import type { Answer, Encoded, Origin, Received, Wire } from "./Wire.js"
+import type { Answer, Encoded, Origin, Wire } from "./Wire.js"
 
 // -----------------------------------------------------------------------------
 // Quirks
@@ -34,11 +36,8 @@ export type { Quirks } from "./ChatQuirks.js"
 type Body = Record<string, unknown>
 
 const encodeImage = (part: Prompt.ImagePart, origin: Origin): Body => {
-  const { source, mediaType, detail } = part
-  if (source._tag === "Base64" && mediaType === undefined) {
-    return invalid(origin, "prompt.image.mediaType", "an image sent as bytes needs its mediaType, such as image/png")
-  }
-  const url = source._tag === "Url" ? source.url : `data:${mediaType};base64,${source.base64}`
+  const { detail } = part
+  const url = OpenAiParts.imageUrl(part, origin)
   return { type: "image_url", image_url: detail === undefined ? { url } : { url, detail } }
 }
 
@@ -56,7 +55,7 @@ const encodeFile = (part: Prompt.FilePart, origin: Origin): Body => {
   if (format !== undefined) return { type: "input_audio", input_audio: { data: source.base64, format } }
   if (mediaType.startsWith("audio/"))
     return refuse(origin, "audio", `audio of type ${mediaType} is not taken: send wav or mp3`)
-  return { type: "file", file: { filename: name ?? "file", file_data: `data:${mediaType};base64,${source.base64}` } }
+  return { type: "file", file: OpenAiParts.fileData(mediaType, source.base64, name) }
 }
 
 const encodeUserPart = (part: Prompt.Part, origin: Origin): Body => {
@@ -70,14 +69,6 @@ const encodeUserPart = (part: Prompt.Part, origin: Origin): Body => {
     default:
       return refuse(origin, `prompt.${part._tag}`, `a user message cannot hold a part of kind ${part._tag}`)
   }
-}
-
-const encodeText = (message: Prompt.Message, origin: Origin): string => {
-  const other = message.content.find((part) => part._tag !== "Text")
-  if (other !== undefined) {
-    return refuse(origin, `prompt.${other._tag}`, `a ${message.role} message can hold text only, not ${other._tag}`)
-  }
-  return Prompt.textOf(message)
 }
 
 const encodeAssistant = (message: Prompt.Message, origin: Origin, quirks: Quirks): Body => {
@@ -101,37 +92,64 @@ const encodeReasoning = (message: Prompt.Message, field: string): Body => {
   return thoughts.length === 0 ? {} : { [field]: thoughts.join("") }
 }
 
-const encodeUser = (message: Prompt.Message, origin: Origin): Body => {
-  const [first, ...rest] = message.content
-  return {
-    role: "user",
-    content:
-      first?._tag === "Text" && rest.length === 0
-        ? first.text
-        : message.content.map((part) => encodeUserPart(part, origin))
-  }
-}
-
-const encodeToolResults = (message: Prompt.Message, origin: Origin): ReadonlyArray<Body> =>
-  message.content.map((part) =>
-    part._tag === "ToolResult"
-      ? { role: "tool", tool_call_id: part.id, content: part.content }
-      : refuse(origin, `prompt.${part._tag}`, `a tool message holds tool results, not ${part._tag}`)
-  )
-
 const encodeMessage = (message: Prompt.Message, origin: Origin, quirks: Quirks): ReadonlyArray<Body> => {
   const named = (body: Body): ReadonlyArray<Body> => [
     message.name === undefined ? body : { ...body, name: message.name }
   ]
   switch (message.role) {
     case "system":
-      return named({ role: "system", content: encodeText(message, origin) })
+      return named({ role: "system", content: OpenAiParts.onlyText(message, origin) })
     case "user":
-      return named(encodeUser(message, origin))
+      return named({
+        role: "user",
+        content: OpenAiParts.userContent(message, (part) => encodeUserPart(part, origin))
+      })
     case "assistant":
       return named(encodeAssistant(message, origin, quirks))
     case "tool":
-      return encodeToolResults(message, origin)
+      return OpenAiParts.toolResults(message, origin, ({ content, id }) => ({
+        role: "tool",
+        tool_call_id: id,
+        content
+      }))
+  }
+}
+
+const encodeTools = ({ toolChoice, tools = [] }: ChatRequest.ChatRequest, origin: Origin): OpenAiSchemas.Piece => {
+  const written = tools.map((tool, index) => OpenAiSchemas.tool(tool, index, origin))
+  return {
+    body: {
+      tools: written.length === 0 ? undefined : written.map(({ body }) => ({ type: "function", function: body })),
+      tool_choice:
+        typeof toolChoice === "object" ? { type: "function", function: { name: toolChoice.tool } } : toolChoice
+    },
+    warnings: written.flatMap(({ warnings }) => warnings)
+  }
+}
+
+const encodeResponseFormat = (
+  format: ChatRequest.ResponseFormat | undefined,
+  origin: Origin,
+  quirks: Quirks
+): OpenAiSchemas.Piece => {
+  switch (format?._tag) {
+    case undefined:
+      return { body: {}, warnings: [] }
+    case "Text":
+      return { body: { response_format: { type: "text" } }, warnings: [] }
+    case "Json":
+      return { body: { response_format: { type: "json_object" } }, warnings: [] }
+    case "JsonSchema": {
+      if (quirks.takesJsonSchema === false) {
+        return refuse(
+          origin,
+          "json-schema",
+          "this provider binds answers to no schema: ask for Json and say the schema in the prompt"
+        )
+      }
+      const { body, warnings } = OpenAiSchemas.jsonSchema(format, origin)
+      return { body: { response_format: { type: "json_schema", json_schema: body } }, warnings }
+    }
   }
 }
 
@@ -140,8 +158,8 @@ const hasReasoning = (prompt: Prompt.Prompt): boolean =>
 
 const encodeBody = (original: ChatRequest.ChatRequest, origin: Origin, streamed: boolean, quirks: Quirks): Encoded => {
   const [request, dropped] = adapt(original, origin.model, quirks)
-  const tools = ChatTools.encodeTools(request, origin)
-  const [responseFormat, loosened] = ChatTools.encodeFormat(request.responseFormat, origin, quirks)
+  const tools = encodeTools(request, origin)
+  const format = encodeResponseFormat(request.responseFormat, origin, quirks)
   const body: Body = {
     model: origin.model,
     messages: request.prompt.flatMap((message) => encodeMessage(message, origin, quirks)),
@@ -154,12 +172,12 @@ const encodeBody = (original: ChatRequest.ChatRequest, origin: Origin, streamed:
     presence_penalty: request.presencePenalty,
     reasoning_effort: request.reasoningEffort,
     ...tools.body,
-    response_format: responseFormat,
+    ...format.body,
     stream_options: streamed && quirks.asksForUsage ? { include_usage: true } : undefined,
     ...request.providerOptions,
     stream: streamed ? true : undefined
   }
-  const warnings = [...dropped, ...tools.warnings, ...loosened]
+  const warnings = [...dropped, ...tools.warnings, ...format.warnings]
   if (quirks.reasoningField === undefined && hasReasoning(request.prompt)) {
     warnings.push({ setting: "prompt", message: "reasoning of earlier answers is not sent back to this provider" })
   }
@@ -208,9 +226,6 @@ const toolCallPieces = (
 const isContent = (content: unknown): boolean =>
   content === undefined || content === null || typeof content === "string" || Array.isArray(content)
 
-const noAnswer = ({ origin, requestId }: Received, json: unknown, message: string): LlmError =>
-  new MalformedResponse({ ...origin, requestId, status: 200, message, body: excerpt(ErrorBody.print(json)) })
-
 const decodeChat: Wire["decodeChat"] = (json, received) => {
   const { origin, requestId } = received
   if (ErrorClassification.isErrorPayload(json))
@@ -219,7 +234,7 @@ const decodeChat: Wire["decodeChat"] = (json, received) => {
   const choice = Json.record(Json.array(answer?.choices)[0])
   const message = Json.record(choice?.message)
   if (answer === undefined || choice === undefined || message === undefined) {
-    return Either.left(noAnswer(received, json, "the answer has no choices[0].message"))
+    return Either.left(malformed(received, json, "the answer has no choices[0].message"))
   }
   const id = Json.string(answer.id) ?? ""
   const usage = OpenAiUsage.read(answer) ?? {}
@@ -245,7 +260,7 @@ const decodeChat: Wire["decodeChat"] = (json, received) => {
   }
   const reason = Json.string(choice.finish_reason) ?? ""
   if (text === "" && reasoning === "" && calls.length === 0 && (reason === "" || !isContent(message.content))) {
-    return Either.left(noAnswer(received, json, "the answer has neither content nor a reason to have none"))
+    return Either.left(malformed(received, json, "the answer has neither content nor a reason to have none"))
   }
   const finishReason = FinishReasons.read(reason, {
     provider: origin.provider,
@@ -269,15 +284,6 @@ const decodeChat: Wire["decodeChat"] = (json, received) => {
 // Stream
 // -----------------------------------------------------------------------------
 
-const malformedChunk = (received: Received, data: string): LlmError =>
-  new MalformedResponse({
-    ...received.origin,
-    requestId: received.requestId,
-    status: 200,
-    message: "a chunk of the stream is no JSON object",
-    body: excerpt(data)
-  })
-
 const readEvent: Wire["readEvent"] = (event, assembly, received) => {
   const data = event.data
   if (data === "[DONE]" || (data.length < 16 && data.trim() === "[DONE]")) {
@@ -296,7 +302,7 @@ const readEvent: Wire["readEvent"] = (event, assembly, received) => {
     assembly.fail(ErrorClassification.classifyPayload(received.origin, json === undefined ? data : json, received))
     return
   }
-  if (chunk === undefined) return assembly.fail(malformedChunk(received, data))
+  if (chunk === undefined) return assembly.fail(malformed(received, data, "a chunk of the stream is no JSON object"))
   readChunk(chunk, assembly)
 }
 

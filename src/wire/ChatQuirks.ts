@@ -27,23 +27,26 @@ export interface Quirks {
 /** The settings that reasoning models refuse unless they have their default. */
 const samplingDefaults = { temperature: 1, topP: 1, frequencyPenalty: 0, presencePenalty: 0 } as const
 
+const isGiven = (value: unknown): boolean => value !== undefined && !(Array.isArray(value) && value.length === 0)
+
 /** The request without what the model would refuse, and a warning for each thing left out. */
 export const adapt = (
   request: ChatRequest.ChatRequest,
   model: string,
-  quirks: Quirks
+  quirks: Pick<Quirks, "isReasoningModel" | "untaken">
 ): readonly [ChatRequest.ChatRequest, ReadonlyArray<Completion.Warning>] => {
-  const dropped = (quirks.untaken ?? []).filter((setting) => request[setting] !== undefined)
+  const found = (quirks.untaken ?? []).filter((setting) => isGiven(request[setting]))
   if (quirks.isReasoningModel?.(model) === true) {
     if (request.temperature !== undefined && request.temperature !== samplingDefaults.temperature)
-      dropped.push("temperature")
-    if (request.topP !== undefined && request.topP !== samplingDefaults.topP) dropped.push("topP")
-    if (request.frequencyPenalty !== undefined && request.frequencyPenalty !== 0) dropped.push("frequencyPenalty")
-    if (request.presencePenalty !== undefined && request.presencePenalty !== 0) dropped.push("presencePenalty")
+      found.push("temperature")
+    if (request.topP !== undefined && request.topP !== samplingDefaults.topP) found.push("topP")
+    if (request.frequencyPenalty !== undefined && request.frequencyPenalty !== 0) found.push("frequencyPenalty")
+    if (request.presencePenalty !== undefined && request.presencePenalty !== 0) found.push("presencePenalty")
   } else if (quirks.isReasoningModel !== undefined && request.reasoningEffort !== undefined) {
-    dropped.push("reasoningEffort")
+    found.push("reasoningEffort")
   }
-  if (dropped.length === 0) return [request, []]
+  if (found.length === 0) return [request, []]
+  const dropped = [...new Set(found)]
   return [
     { ...request, ...Object.fromEntries(dropped.map((setting) => [setting, undefined])) },
     dropped.map((setting) => ({ setting, message: `${model} does not take ${setting}: it was not sent` }))

@@ -234,6 +234,9 @@ const zhipuCategories = (outer: Json.JsonRecord): ReadonlyArray<ContentCategory>
 /** What filters found in an answer, or in a chunk of one; what they found in its prompt is left out. */
 export const answerCategories = (answer: Json.JsonRecord): ReadonlyArray<ContentCategory> => [
   ...records(answer["choices"]).flatMap((choice) => azureCategories(choice["content_filter_results"])),
+  ...records(answer["content_filters"])
+    .filter((filter) => filter["source_type"] !== "prompt")
+    .flatMap((filter) => azureCategories(filter["content_filter_results"])),
   ...zhipuCategories(answer)
 ]
 

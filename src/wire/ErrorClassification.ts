@@ -102,6 +102,7 @@ interface Facts {
     readonly status: number
     readonly requestId: string | undefined
     readonly body: string
+    readonly outcome: LlmError.Outcome
   }
   readonly error: ErrorBody.ErrorBody
   readonly retryAfter: Duration.Duration | undefined
@@ -175,7 +176,8 @@ const finish = (origin: Origin, answer: Omit<ErrorAnswer, "status" | "body">, fo
       message: withoutSecrets(message),
       status: found.status,
       requestId: requestId(headers) ?? found.error.requestId,
-      body: withoutSecrets(LlmError.excerpt(found.body))
+      body: withoutSecrets(LlmError.excerpt(found.body)),
+      outcome: kind === "MalformedResponse" || isGateway(found.status) ? "unknown" : "rejected"
     },
     error: found.error,
     retryAfter: isRetryable[kind]
@@ -183,6 +185,9 @@ const finish = (origin: Origin, answer: Omit<ErrorAnswer, "status" | "body">, fo
       : undefined
   })
 }
+
+/** A gateway lost sight of the server behind it, which may have gone on. */
+const isGateway = (status: number): boolean => status === 502 || status === 504 || (status >= 520 && status <= 524)
 
 const isRedirect = (status: number): boolean => status >= 300 && status < 400
 

@@ -20,6 +20,11 @@ const meanings: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["function_call", "tool-calls"],
   ["content_filter", "withheld"],
   ["error", "server-failed"],
+  // OpenAI's Responses: the status of an answer, or why it is incomplete
+  ["completed", "stop"],
+  ["max_output_tokens", "length"],
+  ["failed", "server-failed"],
+  ["cancelled", "server-failed"],
   // DeepSeek, Zhipu
   ["insufficient_system_resource", "server-failed"],
   ["sensitive", "withheld"],
@@ -71,6 +76,7 @@ export const read = (raw: string, context: Context): FinishReason | LlmError => 
   switch (meaning) {
     case "withheld":
       return new ContentFiltered({
+        outcome: "unknown",
         provider,
         model,
         requestId,
@@ -81,6 +87,7 @@ export const read = (raw: string, context: Context): FinishReason | LlmError => 
       })
     case "server-failed":
       return new ServerFailed({
+        outcome: "unknown",
         provider,
         model,
         requestId,

@@ -1,13 +1,10 @@
 /**
  * The generateContent protocol of Google's models.
  */
-import * as Chunk from "effect/Chunk"
-import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import type * as ChatRequest from "../ChatRequest.js"
 import type * as Completion from "../Completion.js"
-import { type ContentCategory, ContentFiltered, excerpt, type LlmError, MalformedResponse } from "../LlmError.js"
-import * as StreamPart from "../StreamPart.js"
+import { type ContentCategory, ContentFiltered, excerpt, type LlmError } from "../LlmError.js"
 import * as ErrorBody from "./ErrorBody.js"
 import * as ErrorClassification from "./ErrorClassification.js"
 import * as GenerateContentEmbeddings from "./GenerateContentEmbeddings.js"
@@ -15,8 +12,10 @@ import * as GenerateContentPrompt from "./GenerateContentPrompt.js"
 import * as GenerateContentSchema from "./GenerateContentSchema.js"
 import * as GenerateContentUsage from "./GenerateContentUsage.js"
 import * as Json from "./Json.js"
+import { malformed } from "./Malformed.js"
 import * as Refusal from "./Refusal.js"
 import { StreamAssembly } from "./StreamAssembly.js"
+import * as WholeAnswer from "./WholeAnswer.js"
 import type { Encoded, Origin, Received, Wire } from "./Wire.js"
 
 // -----------------------------------------------------------------------------
@@ -182,38 +181,8 @@ const decodeChat: Wire["decodeChat"] = (json, received) => {
   if (Json.record(Json.array(answer.candidates)[0]) === undefined) {
     assembly.fail(blocked(answer, received, "the provider gave no answer, and no reason"))
   }
-  const parts = assembly.take()
-  if (Chunk.isNonEmpty(parts)) assembly.finishReason ??= ""
-  const end = assembly.end(Duration.zero)
-  if (!Chunk.isChunk(end)) {
-    // What would have broken a stream is itself what is wrong with the answer.
-    return Either.left(
-      end._tag === "StreamInterrupted"
-        ? (end.cause ?? malformed(received, json, "the answer has no parts and no finishReason"))
-        : end
-    )
-  }
-  const collector = new StreamPart.Collector()
-  for (const part of Chunk.appendAll(parts, end)) collector.push(part)
-  const completion = collector.completion()
-  if (completion === undefined) return Either.left(malformed(received, json, "the answer is not whole"))
-  return Either.right({
-    parts: completion.parts,
-    finishReason: completion.finishReason,
-    usage: completion.usage,
-    model: completion.model,
-    id: completion.id
-  })
+  return WholeAnswer.fold(assembly, received, json, "the answer has no parts and no finishReason")
 }
-
-const malformed = (received: Received, json: unknown, message: string): LlmError =>
-  new MalformedResponse({
-    ...received.origin,
-    requestId: received.requestId,
-    status: 200,
-    message,
-    body: excerpt(ErrorBody.print(json))
-  })
 
 /** Whether a JSON object is an answer at all; one that was withheld has no candidates. */
 const isAnswer = (json: Json.JsonRecord): boolean =>

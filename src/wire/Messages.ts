@@ -5,12 +5,12 @@
 import * as Either from "effect/Either"
 import type * as ChatRequest from "../ChatRequest.js"
 import type * as Completion from "../Completion.js"
-import { type ContentCategory, excerpt, type LlmError, MalformedResponse } from "../LlmError.js"
+import type { ContentCategory } from "../LlmError.js"
 import type { StreamPart } from "../StreamPart.js"
-import * as ErrorBody from "./ErrorBody.js"
 import * as ErrorClassification from "./ErrorClassification.js"
 import * as FinishReasons from "./FinishReasons.js"
 import * as Json from "./Json.js"
+import { malformed } from "./Malformed.js"
 import * as MessagesPrompt from "./MessagesPrompt.js"
 import * as MessagesSettings from "./MessagesSettings.js"
 import * as MessagesTools from "./MessagesTools.js"
@@ -18,6 +18,7 @@ import * as MessagesUsage from "./MessagesUsage.js"
 import * as Refusal from "./Refusal.js"
 import type { StreamAssembly } from "./StreamAssembly.js"
 import { ToolCallAssembly } from "./ToolCallAssembly.js"
+import * as TypedEvent from "./TypedEvent.js"
 import type { Answer, Encoded, Origin, Received, Wire } from "./Wire.js"
 
 // -----------------------------------------------------------------------------
@@ -142,16 +143,13 @@ const decodeChat: Wire["decodeChat"] = (json, received) => {
   const { origin, requestId } = received
   if (ErrorClassification.isErrorPayload(json))
     return Either.left(ErrorClassification.classifyPayload(origin, json, received))
-  const malformed = (message: string): Either.Either<never, LlmError> =>
-    Either.left(
-      new MalformedResponse({ ...origin, requestId, status: 200, message, body: excerpt(ErrorBody.print(json)) })
-    )
   const answer = Json.record(json)
-  if (answer === undefined || !Array.isArray(answer.content)) return malformed("the answer has no content")
+  if (answer === undefined || !Array.isArray(answer.content))
+    return Either.left(malformed(received, json, "the answer has no content"))
   const id = Json.string(answer.id) ?? ""
   const usage = MessagesUsage.read(answer.usage, {})
   const parts = readContent(answer.content, id)
-  if (parts === undefined) return malformed("the model called a tool without naming it")
+  if (parts === undefined) return Either.left(malformed(received, json, "the model called a tool without naming it"))
   const finishReason = FinishReasons.read(Json.string(answer.stop_reason) ?? "", {
     ...origin,
     requestId,
@@ -169,29 +167,17 @@ const decodeChat: Wire["decodeChat"] = (json, received) => {
 // Stream
 // -----------------------------------------------------------------------------
 
-const malformedEvent = ({ origin, requestId }: Received, message: string, data: string): LlmError =>
-  new MalformedResponse({ ...origin, requestId, status: 200, message, body: excerpt(data) })
-
-const readEvent: Wire["readEvent"] = ({ data, event }, assembly, received) => {
-  if (data === "" && event !== "error") return
-  const json = Json.parse(data)
-  const message = Json.record(json)
-  const type = message?.type
-  if (event === "error" || ((type === undefined || type === "error") && ErrorClassification.isErrorPayload(json))) {
-    return assembly.fail(
-      ErrorClassification.classifyPayload(received.origin, json === undefined ? data : json, received)
-    )
-  }
-  if (message === undefined)
-    return assembly.fail(malformedEvent(received, "an event of the stream is no JSON object", data))
+const readEvent: Wire["readEvent"] = (event, assembly, received) => {
+  const message = TypedEvent.read(event, assembly, received)
+  if (message === undefined) return
   // Events of other kinds are to be passed over: the protocol promises more of them.
-  switch (type) {
+  switch (message.type) {
     case "content_block_delta":
       return readDelta(message.index, Json.record(message.delta), assembly)
     case "content_block_start":
       return readBlock(message.index, Json.record(message.content_block), assembly)
     case "message_start":
-      return readStart(Json.record(message.message), assembly, received, data)
+      return readStart(Json.record(message.message), assembly, received, event.data)
     case "message_delta":
       return readEnd(message, assembly)
     case "message_stop":
@@ -210,7 +196,7 @@ const readStart = (
   const id = Json.string(message?.id) ?? ""
   if (assembly.id !== "") {
     if (id !== assembly.id)
-      assembly.fail(malformedEvent(received, "another answer begins in the middle of the stream", data))
+      assembly.fail(malformed(received, data, "another answer begins in the middle of the stream"))
     return
   }
   assembly.id = id

@@ -1,5 +1,5 @@
 /**
- * The usage figures of OpenAI's wires and of their dialects.
+ * The usage figures of OpenAI's wires and of their dialects: the newer of the wires has other names for the same.
  */
 import type { Usage } from "../Usage.js"
 import * as Json from "./Json.js"
@@ -7,14 +7,15 @@ import * as Json from "./Json.js"
 const readFigures = (value: unknown): Usage | undefined => {
   const usage = Json.record(value)
   if (usage === undefined) return undefined
-  const input = Json.record(usage.prompt_tokens_details)
-  const output = Json.record(usage.completion_tokens_details)
+  const input = Json.record(usage.prompt_tokens_details ?? usage.input_tokens_details)
+  const output = Json.record(usage.completion_tokens_details ?? usage.output_tokens_details)
   return {
-    inputTokens: Json.number(usage.prompt_tokens),
-    outputTokens: Json.number(usage.completion_tokens),
+    inputTokens: Json.number(usage.prompt_tokens ?? usage.input_tokens),
+    outputTokens: Json.number(usage.completion_tokens ?? usage.output_tokens),
     totalTokens: Json.number(usage.total_tokens),
     // DeepSeek has its own name beside the usual one; Perplexity and xAI put reasoning at the top level.
     cachedInputTokens: Json.number(input?.cached_tokens) ?? Json.number(usage.prompt_cache_hit_tokens),
+    cacheWriteTokens: Json.number(input?.cache_write_tokens),
     reasoningTokens: Json.number(output?.reasoning_tokens) ?? Json.number(usage.reasoning_tokens)
   }
 }

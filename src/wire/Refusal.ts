@@ -3,7 +3,7 @@
  * is left is the error.
  */
 import * as Either from "effect/Either"
-import { InvalidRequest, type LlmError, UnsupportedFeature } from "../LlmError.js"
+import { InvalidRequest, type LlmError, UnsupportedFeature, notSent } from "../LlmError.js"
 import type { Origin } from "./Wire.js"
 
 /** Thrown within `encoding` only. */
@@ -13,12 +13,12 @@ class Refusal {
 
 /** The protocol has no words for this; `feature` names it. */
 export const refuse = (origin: Origin, feature: string, message: string): never => {
-  throw new Refusal(new UnsupportedFeature({ ...origin, attempts: 0, feature, message }))
+  throw new Refusal(new UnsupportedFeature({ ...origin, ...notSent, feature, message }))
 }
 
 /** The request contradicts itself, or lacks what the protocol needs; `param` names the setting. */
 export const invalid = (origin: Origin, param: string, message: string): never => {
-  throw new Refusal(new InvalidRequest({ ...origin, attempts: 0, param, message }))
+  throw new Refusal(new InvalidRequest({ ...origin, ...notSent, param, message }))
 }
 
 /** Runs the writing of a request, or of a part of one. Left: what it was refused for. */

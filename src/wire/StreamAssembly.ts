@@ -16,6 +16,7 @@ import {
 import type { StreamPart } from "../StreamPart.js"
 import { Given } from "../StreamPart.js"
 import type { Usage } from "../Usage.js"
+import { Blocks } from "./Blocks.js"
 import * as FinishReasons from "./FinishReasons.js"
 import { type Piece, ToolCallAssembly } from "./ToolCallAssembly.js"
 
@@ -31,7 +32,8 @@ export const refused = (
   from: { readonly provider: string; readonly model: string; readonly requestId: string | undefined },
   refusal: string,
   usage: Usage
-): ContentFiltered => new ContentFiltered({ ...from, message: `the model refused: ${refusal}`, usage })
+): ContentFiltered =>
+  new ContentFiltered({ ...from, outcome: "unknown", message: `the model refused: ${refusal}`, usage })
 
 export class StreamAssembly {
   /** What the provider calls its answer and its model; the first that is not empty counts. */
@@ -52,6 +54,9 @@ export class StreamAssembly {
   /** The end marker has come: nothing behind it is read. */
   done = false
   failure: LlmError | undefined
+
+  /** Which blocks have come, for a wire that says the whole of a block behind its pieces. */
+  readonly blocks = new Blocks()
 
   private out: Array<StreamPart> = []
   private readonly given = new Given()

@@ -15,9 +15,9 @@ export interface Piece {
 }
 
 interface Call {
-  readonly id: string
-  /** The provider sent none when the call began. */
-  readonly madeId: boolean
+  id: string
+  /** The provider has sent none. */
+  madeId: boolean
   name: string
   arguments: string
   started: boolean
@@ -73,6 +73,7 @@ export class ToolCallAssembly {
     const text = argumentsText(piece.arguments)
     if (call.name === "") call.name = filled(piece.name) ?? ""
     call.arguments += text
+    this.adopt(filled(piece.id), call)
     if (call.name === "") return
     // What came before the name is given out with it.
     const news = call.started ? text : call.arguments
@@ -92,6 +93,13 @@ export class ToolCallAssembly {
       name: call.name,
       arguments: wholeArguments(call.arguments)
     }))
+  }
+
+  /** The provider's own id, where it comes late, but before anything of the call was given out. */
+  private adopt(id: string | undefined, call: Call): void {
+    if (id === undefined || !call.madeId || call.started || this.calls.some((other) => other.id === id)) return
+    call.id = id
+    call.madeId = false
   }
 
   private find(piece: Piece, answerId: string): Call {

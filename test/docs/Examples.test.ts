@@ -20,8 +20,8 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 const folder = `${root}examples/`
 const read = (file: string): string => readFileSync(folder + file, "utf8")
 
-/** Every file but those that others import. The demo is a program of its own: it is run as one. */
-const files = readdirSync(folder).filter((file) => file.endsWith(".ts"))
+/** Every file but tests, which are run as such, and those that others import. The demo is run as a program of its own. */
+const files = readdirSync(folder).filter((file) => /(?<!\.test)\.ts$/.test(file))
 const imported = new Set(
   files.flatMap((file) => [...read(file).matchAll(/"\.\/([\w-]+)\.js"/g)].map(([, name]) => `${name}.ts`))
 )

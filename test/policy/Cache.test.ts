@@ -131,7 +131,7 @@ describe("Policy.cache, the key", () => {
     providerOptions: { a: { b: 1, c: 2 } }
   }
   // The types see to it that a new field of a request is thought of here.
-  const others: Required<Omit<ChatRequest.ChatRequest, "metadata" | "cacheControl">> = {
+  const others: Required<Omit<ChatRequest.ChatRequest, "metadata" | "cacheControl" | "idempotencyKey">> = {
     prompt: [{ role: "system", content: request.prompt[0]?.content ?? [] }],
     model: "b",
     temperature: 0.6,
@@ -166,6 +166,7 @@ describe("Policy.cache, the key", () => {
       const { prompt, ...settings } = full
       const same: ReadonlyArray<ChatRequest.ChatRequest> = [
         { ...full, metadata: { user: 1 } },
+        { ...full, idempotencyKey: "call-1" },
         { ...full, cacheControl: { timeToLive: Duration.hours(1) } },
         { ...settings, prompt },
         { ...full, providerOptions: { a: { c: 2, b: 1 } } },

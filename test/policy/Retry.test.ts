@@ -138,16 +138,53 @@ describe("Policy.retry", () => {
     )
   }
 
-  it.scoped("adds up the attempts of nested retries", () =>
+  it.scoped("does not multiply: what a retry further in has given up is not begun anew", () =>
     Effect.gen(function* () {
       const nested: Policy.Policy = (layer) =>
         layer.pipe(Policy.retry(Schedule.recurs(1)), Policy.retry(Schedule.recurs(2)))
       const lost = yield* behind(nested, failed)
-      expect(yield* Effect.flip(lost.client.complete(request))).toMatchObject({ attempts: 6 })
-      expect((yield* seen(lost.client.stream(request))).error).toMatchObject({ attempts: 6 })
-      expect(lost.mock.starts).toHaveLength(12)
-      const won = yield* behind(nested, [failed, failed, failed, failed, "Hi"])
-      expect(yield* won.client.complete(request)).toMatchObject({ attempts: 5 })
+      expect(yield* Effect.flip(lost.client.complete(request))).toMatchObject({ attempts: 2 })
+      expect((yield* seen(lost.client.stream(request))).error).toMatchObject({ attempts: 2 })
+      expect(lost.mock.starts).toHaveLength(4)
+      const won = yield* behind(nested, [failed, "Hi"])
+      expect(yield* won.client.complete(request)).toMatchObject({ attempts: 2 })
+      // The error that came is nobody's but the mock's: it can be retried again.
+      expect(yield* Effect.flip(lost.client.complete(request))).toMatchObject({ attempts: 2 })
+    })
+  )
+
+  it.scoped("retries what a deadline between two retries ended, as any other timeout", () =>
+    Effect.gen(function* () {
+      const { client, mock } = yield* behind(
+        (layer) =>
+          layer.pipe(
+            Policy.retry(Schedule.spaced("10 seconds")),
+            Policy.totalTimeout("15 seconds"),
+            Policy.retry(Schedule.recurs(1))
+          ),
+        failed
+      )
+      yield* Effect.flip(inVirtualTime(client.complete(request)))
+      expect(mock.starts).toEqual([0, 10_000, 15_000, 25_000])
+    })
+  )
+
+  it.scoped("gives all attempts of a call one idempotency key, and every call its own", () =>
+    Effect.gen(function* () {
+      const keys: Array<string | undefined> = []
+      const answers: MockLlm.Answers = (request) => {
+        keys.push(request.idempotencyKey)
+        return keys.length % 2 === 1 ? failed : "Hi"
+      }
+      const { client } = yield* behind(Policy.retry(Schedule.recurs(1)), answers)
+      yield* client.complete(request)
+      yield* StreamPart.collect(client.stream(request))
+      yield* client.complete({ ...request, idempotencyKey: "mine" })
+      const [first, second, third, fourth, ...own] = keys
+      expect(first).toMatch(/^effect-llm-\w{14}$/)
+      expect([first, third]).toEqual([second, fourth])
+      expect(first).not.toBe(third)
+      expect(own).toEqual(["mine", "mine"])
     })
   )
 
@@ -159,6 +196,97 @@ describe("Policy.retry", () => {
       yield* Fiber.interrupt(fiber)
       yield* TestClock.adjust("1 hour")
       expect(mock.starts).toEqual([0, 500])
+    })
+  )
+})
+
+describe("the budget of retries", () => {
+  const quick = Schedule.recurs(3)
+  const many = (client: LlmClient.Service, calls: number) =>
+    Effect.forEach(Array.from({ length: calls }), () => Effect.either(client.complete(request)), {
+      concurrency: "unbounded"
+    })
+
+  it.scoped("lets calls that fail together retry a tenth as often as they are", () =>
+    Effect.gen(function* () {
+      const { client, mock } = yield* behind(Policy.retry(quick), failed)
+      const results = yield* many(client, 500)
+      expect(mock.starts).toHaveLength(550)
+      expect(results.every(Either.isLeft)).toBe(true)
+    })
+  )
+
+  it.scoped("lets a small program retry at least ten times a minute", () =>
+    Effect.gen(function* () {
+      const { client, mock } = yield* behind(Policy.retry(quick), failed)
+      yield* many(client, 5)
+      expect(mock.starts).toHaveLength(15)
+      // And again when those have left the window.
+      yield* TestClock.adjust("66 seconds")
+      yield* many(client, 5)
+      expect(mock.starts).toHaveLength(30)
+    })
+  )
+
+  it.scoped("has a call fail at once with its own error when it is spent, without a wait", () =>
+    Effect.gen(function* () {
+      const { client } = yield* behind(Policy.retry(exact, { budget: { floor: 0 } }), failed)
+      const { millis, result } = yield* timed(client.complete(request))
+      expect(millis).toBe(0)
+      expect(result).toEqual(Either.left(failed))
+    })
+  )
+
+  it.scoped("counts embeddings and streams too, and calls that do not fail", () =>
+    Effect.gen(function* () {
+      const answers: MockLlm.Answers = (request) => (request.temperature === 1 ? failed : "Hi")
+      const { client, mock } = yield* behind(Policy.retry(quick, { budget: { floor: 0, ratio: 0.5 } }), answers)
+      yield* client.complete(request)
+      yield* Stream.runDrain(client.stream(request))
+      yield* client.embed({ input: ["a"] })
+      const before = mock.starts.length
+      yield* Effect.flip(client.complete({ ...request, temperature: 1 }))
+      expect(mock.starts.length - before).toBe(3)
+    })
+  )
+
+  it.scoped("can be done without", () =>
+    Effect.gen(function* () {
+      const { client, mock } = yield* behind(Policy.retry(quick, { budget: "none" }), failed)
+      yield* many(client, 20)
+      expect(mock.starts).toHaveLength(80)
+    })
+  )
+
+  it.scoped("holds an outage of a minute under 100 callers to 1.2 attempts per call", () =>
+    Effect.gen(function* () {
+      const down = retryable.Overloaded
+      const answers: MockLlm.Answers = () =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => (now < 60_000 ? Effect.fail(down) : Effect.succeed("Hi")))
+      const { client, mock } = yield* behind(Policy.retry(RetryPolicy.standard), answers)
+      let calls = 0
+      const caller = Effect.suspend(() => {
+        calls++
+        return Effect.either(client.complete(request))
+      }).pipe(Effect.zipRight(Effect.sleep("15 seconds")), Effect.repeat(Schedule.recurUpTo("90 seconds")))
+      yield* inVirtualTime(Effect.forEach(Array.from({ length: 100 }), () => caller, { concurrency: "unbounded" }))
+      expect(calls).toBeGreaterThan(600)
+      expect(mock.starts.length / calls).toBeLessThan(1.2)
+    })
+  )
+
+  it.effect.each([
+    ["ratio", { ratio: -1 }],
+    ["ratio", { ratio: Number.NaN }],
+    ["floor", { floor: -1 }],
+    ["window", { window: 0 }],
+    ["window", { window: Infinity }]
+  ] as ReadonlyArray<
+    readonly [string, { readonly ratio?: number; readonly floor?: number; readonly window?: number }]
+  >)("with a wrong %s is an error of the layer", ([option, budget]) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Effect.scoped(behind(Policy.retry(quick, { budget }), "Hi")))
+      expect(error).toMatchObject({ path: ["retry", "budget", option] })
     })
   )
 })

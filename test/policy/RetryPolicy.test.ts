@@ -1,10 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Duration, Effect, Either, FastCheck, Random, Schedule } from "effect"
-import { type LlmError, RetryPolicy } from "effect-llm"
+import { LlmError, RetryPolicy } from "effect-llm"
 import { rateLimited, retryable, retryableErrors, terminalErrors } from "../SampleErrors.js"
 import { inVirtualTime, timed } from "./Watched.js"
 
 const failed = retryable.ServerFailed
+const named = { provider: "mock", model: "mock-model", message: "as scripted" }
 
 /** The waits of a policy, in milliseconds, when these errors come one after the other. */
 const waits = (policy: RetryPolicy.RetryPolicy, errors: ReadonlyArray<LlmError.LlmError>) =>
@@ -46,6 +47,29 @@ describe("RetryPolicy, delays without jitter", () => {
 
   it.effect("the standard policy makes six attempts", () =>
     Effect.map(waits(RetryPolicy.standard, []), (delays) => expect(delays).toHaveLength(5))
+  )
+
+  it.effect("the standard policy waits minutes, three times more, where the provider is still overloaded", () =>
+    Effect.gen(function* () {
+      const delays = yield* waits(
+        RetryPolicy.standard,
+        Array.from({ length: 9 }, () => retryable.Overloaded)
+      )
+      expect(delays).toHaveLength(8)
+      for (const [index, least] of [60_000, 120_000, 240_000].entries()) {
+        expect(delays[5 + index]).toBeGreaterThanOrEqual(least)
+        expect(delays[5 + index]).toBeLessThanOrEqual(least * 1.5)
+      }
+      const { Overloaded } = retryable
+      const asked = new LlmError.Overloaded({ ...named, retryAfter: Duration.minutes(5) })
+      expect((yield* waits(RetryPolicy.standard, [asked]))[0]).toBe(300_000)
+      expect(
+        yield* waits(
+          RetryPolicy.exponential(),
+          Array.from({ length: 9 }, () => Overloaded)
+        )
+      ).toHaveLength(5)
+    })
   )
 })
 
@@ -194,11 +218,44 @@ describe("RetryPolicy, the end of retries", () => {
 
   for (const error of retryableErrors) {
     it.effect(`${error._tag} is repeated`, () =>
-      Effect.map(waits(RetryPolicy.exponential({ jitter: "none", retries: 2 }), [error, error]), (delays) =>
+      Effect.map(waits(RetryPolicy.exponential({ jitter: "none", retries: 2 }), [error]), (delays) =>
         expect(delays).toEqual([500, 1000])
       )
     )
   }
+
+  const unknown = retryableErrors.filter(({ outcome }) => outcome === "unknown")
+
+  for (const error of unknown) {
+    it.effect(`${error._tag} may have been paid for: it is repeated once, or as often as one says`, () =>
+      Effect.gen(function* () {
+        const often = Array.from({ length: 9 }, () => error)
+        expect(yield* waits(RetryPolicy.standard, often)).toHaveLength(1)
+        expect(yield* waits(RetryPolicy.linear(), [failed, error, failed, error, failed])).toHaveLength(3)
+        expect(yield* waits(RetryPolicy.exponential({ unknownOutcomes: 0 }), often)).toHaveLength(0)
+        expect(yield* waits(RetryPolicy.exponential({ unknownOutcomes: 3 }), often)).toHaveLength(3)
+        expect(yield* waits(RetryPolicy.limitUnknown(2)(Schedule.recurs(9)), often)).toHaveLength(2)
+      })
+    )
+  }
+
+  it.effect("a request that never went out may be sent again as often as any", () =>
+    Effect.gen(function* () {
+      const refused = new LlmError.ConnectionFailed({ ...named, outcome: "not-sent" })
+      expect(unknown.map(({ _tag }) => _tag).sort()).toEqual([
+        "ConnectionFailed",
+        "MalformedResponse",
+        "RequestTimeout",
+        "StreamInterrupted"
+      ])
+      expect(
+        yield* waits(
+          RetryPolicy.standard,
+          Array.from({ length: 9 }, () => refused)
+        )
+      ).toHaveLength(5)
+    })
+  )
 
   const upTo: ReadonlyArray<readonly [total: Duration.DurationInput, millis: ReadonlyArray<number>]> = [
     ["499 millis", []],

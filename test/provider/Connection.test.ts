@@ -39,7 +39,7 @@ for (const [name, http] of Object.entries(httpClients)) {
           client.embed({ input: ["a"] })
         ]) {
           const error = yield* Effect.flip(call)
-          expect(error._tag).toBe("ConnectionFailed")
+          expect(error).toMatchObject({ _tag: "ConnectionFailed", outcome: "not-sent" })
           expect(LlmError.isRetryable(error)).toBe(true)
           expect(error.message).toContain(url.replace("http://", ""))
           expect(error.message).toContain("ECONNREFUSED")

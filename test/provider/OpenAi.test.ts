@@ -32,6 +32,22 @@ const bodies = (sent: ReadonlyArray<HttpStub.Sent>): ReadonlyArray<unknown> =>
   sent.map((one): unknown => JSON.parse(one.text))
 
 describe("calls to OpenAI", () => {
+  it.effect("bear the request's idempotency key in a header, and nowhere else", () =>
+    Effect.gen(function* () {
+      const sent = yield* sentFor({}, { idempotencyKey: "call-1" })
+      expect(sent.map((one) => one.headers["idempotency-key"])).toEqual(["call-1", "call-1", undefined])
+      expect(sent.map((one) => one.text).join()).not.toContain("call-1")
+      expect((yield* sentFor()).map((one) => one.headers["idempotency-key"])).toEqual([undefined, undefined, undefined])
+    })
+  )
+
+  it.effect.each(["", "a b", "a\r\nx: y", "é", "a".repeat(256)])("are not made with the idempotency key %j", (key) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(sentFor({}, { idempotencyKey: key }))
+      expect(error).toMatchObject({ _tag: "InvalidRequest", param: "idempotencyKey", outcome: "not-sent" })
+    })
+  )
+
   it.effect("are posted to the operation's own URL", () =>
     Effect.gen(function* () {
       const sent = yield* sentFor()

@@ -28,6 +28,9 @@ describe("a finish reason", () => {
     ["tool_use", "tool-calls"],
     ["pause_turn", "other"],
     ["OTHER", "other"],
+    ["completed", "stop"],
+    ["max_output_tokens", "length"],
+    ["incomplete", "other"],
     ["", "other"],
     ["__proto__", "other"]
   ])("%j is %s", (raw, unified) => {

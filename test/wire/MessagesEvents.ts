@@ -57,14 +57,13 @@ export interface Decoded {
   readonly error: LlmError.LlmError | undefined
 }
 
-/** Decodes a stream of these events; parts are taken after each. */
-export const decode = (...events: Events): Decoded => {
-  const wire = wireOf()
+/** Decodes a stream of these events; parts are taken after each. `nameOf`: what an event's frame calls it. */
+export const decodeBy = (wire: Wire, events: Events, nameOf: (type: unknown) => string = String): Decoded => {
   const assembly = new StreamAssembly({ ...origin, requestId: "req-1", warnings: [] })
   const parts: Array<StreamPart.StreamPart> = []
   for (const one of events) {
     if (assembly.done) break
-    const event = one instanceof Named ? one : new Named(String(one["type"]), JSON.stringify(one))
+    const event = one instanceof Named ? one : new Named(nameOf(one["type"]), JSON.stringify(one))
     wire.readEvent({ ...event, id: undefined }, assembly, received)
     parts.push(...assembly.take())
   }
@@ -75,6 +74,8 @@ export const decode = (...events: Events): Decoded => {
   for (const part of parts) collector.push(part)
   return { parts, completion: collector.completion(), error: undefined }
 }
+
+export const decode = (...events: Events): Decoded => decodeBy(wireOf(), events)
 
 export const start = (message: object = {}) => ({
   type: "message_start",

@@ -203,6 +203,14 @@ describe("the pieces of tool calls", () => {
       ],
       [["call_r1_0", "f", "{}"]]
     ],
+    [
+      "an id that comes late, with the name: nothing was given out before it",
+      [
+        { index: 0, arguments: "{" },
+        { index: 0, id: "a", name: "f", arguments: "}" }
+      ],
+      [["a", "f", "{}"]]
+    ],
     ["no arguments", [{ index: 0, id: "a", name: "f" }], [["a", "f", "{}"]]],
     ["empty arguments", [{ index: 0, id: "a", name: "f", arguments: "" }], [["a", "f", "{}"]]],
     ["blank arguments", [{ index: 0, id: "a", name: "f", arguments: " \n" }], [["a", "f", "{}"]]],

@@ -19,7 +19,7 @@ const record = (value: unknown): Fields => (Predicate.isRecord(value) ? value : 
 type Handle = (call: Call, world: World) => Plan
 
 /** Checks what is Azure's own, and gives the rest to OpenAI's handler, with the deployment as its model. */
-const at = (
+export const at = (
   path: RegExp,
   deploymentOf: (call: Call) => string | undefined,
   isVersioned: boolean,
@@ -48,7 +48,7 @@ const inPath = ({ path }: Call): string | undefined => {
   }
 }
 
-const inBody = ({ json }: Call): string | undefined => {
+export const inBody = ({ json }: Call): string | undefined => {
   const model = record(json)["model"]
   return typeof model === "string" ? model : undefined
 }

@@ -32,6 +32,8 @@ const withoutInfluence = new Set([
   "stream_options",
   "max_tokens",
   "max_completion_tokens",
+  "max_output_tokens",
+  "include",
   "stop",
   "stop_sequences",
   "n",

@@ -19,6 +19,7 @@ import type { Options } from "./Options.js"
 import * as Playback from "./Playback.js"
 import * as PromptCache from "./PromptCache.js"
 import * as RateLimit from "./RateLimit.js"
+import { azureResponses, openAiResponses } from "./Responses.js"
 import * as Seed from "./Seed.js"
 import { vendors } from "./Vendors.js"
 import type { Call, Plan, Refused, Route, SimulatorRequest, Wire, World } from "./Wire.js"
@@ -27,9 +28,11 @@ import { zhipu } from "./Zhipu.js"
 /** All that the simulator speaks; the first one answers what no route takes. */
 const wires: readonly [Wire, ...ReadonlyArray<Wire>] = [
   openAi,
+  openAiResponses,
   generateContent,
   anthropic,
   azureOpenAi,
+  azureResponses,
   azureMlScore,
   ...vendors,
   zhipu

@@ -113,7 +113,8 @@ export const ofEvents = (plan: Events, fault: Fault, pace: Pace, wire: Wire): Sc
       return script(everything)
     case "ErrorEvent": {
       const before = upTo(fault.afterTokens)
-      const failed = { text: wire.errorFrame(fault.error, fault.shape), tokens: 0, due: before.at(-1)?.due ?? 0 }
+      const sent = before.map((step) => step.text)
+      const failed = { text: wire.errorFrame(fault.error, fault.shape, sent), tokens: 0, due: before.at(-1)?.due ?? 0 }
       return script([...before, failed])
     }
     case "OversizedEvent":

@@ -172,7 +172,8 @@ export const rateLimited = ({ kind, limit, model, requested, used, waitMillis }:
   )
 }
 
-const complete = (error: ErrorDetail) => ({
+/** All fields that an error has. */
+export const complete = (error: ErrorDetail): Required<ErrorDetail> => ({
   message: error.message,
   type: error.type,
   param: error.param ?? null,

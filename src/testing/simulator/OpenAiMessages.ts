@@ -135,7 +135,7 @@ const tokensOfPart = (part: Readonly<Record<string, unknown>>): number => {
   return Predicate.isRecord(image) && image["detail"] === "low" ? 85 : 765
 }
 
-const unknownValue = (value: unknown, allowed: ReadonlyArray<string>, param: string): Refused => {
+export const unknownValue = (value: unknown, allowed: ReadonlyArray<string>, param: string): Refused => {
   const names = allowed.map((name) => `'${name}'`)
   return invalid(
     `Invalid value: '${String(value)}'. Supported values are: ${names.slice(0, -1).join(", ")}, and ${names.at(-1)}.`,

@@ -12,7 +12,7 @@ export interface Settings {
 
 type Fields = Readonly<Record<string, unknown>>
 
-interface Range {
+export interface Range {
   readonly name: string
   readonly kind: "decimal" | "integer"
   readonly minimum: number
@@ -33,7 +33,7 @@ const ranges: ReadonlyArray<Range> = [
 const onlyDefaults = { temperature: 1, top_p: 1, frequency_penalty: 0, presence_penalty: 0 } as const
 
 export const checkSettings = (body: Fields, model: Model): Settings | Refused => {
-  const refused = (model.reasoning ? refusedByReasoning(body) : undefined) ?? outOfRange(body)
+  const refused = (model.reasoning ? refusedByReasoning(body) : undefined) ?? outOfRange(body, ranges)
   if (refused !== undefined) return refused
   const stop = checkStop(body["stop"])
   if ("_tag" in stop) return stop
@@ -69,7 +69,7 @@ const refusedByReasoning = (body: Fields): Refused | undefined => {
   return undefined
 }
 
-const outOfRange = (body: Fields): Refused | undefined => {
+export const outOfRange = (body: Fields, ranges: ReadonlyArray<Range>): Refused | undefined => {
   for (const { kind, maximum, minimum, name } of ranges) {
     const value = body[name]
     if (!isGiven(value)) continue

@@ -99,7 +99,8 @@ export interface Wire {
     now: number
   ) => Refused | undefined
   readonly errorBody: (error: ErrorDetail) => string
-  readonly errorFrame: (error: ErrorDetail, shape: ErrorShape) => string
+  /** `before`: what the stream has sent, for a wire whose events go on from each other. */
+  readonly errorFrame: (error: ErrorDetail, shape: ErrorShape, before: ReadonlyArray<string>) => string
   /** What this wire answers with a status, when nothing else is said. */
   readonly refusal: (status: number, model: string) => Refused
   readonly rateLimited: (limited: RateLimited) => Refused
