@@ -5,13 +5,13 @@ const figureText = (value) => {
   return value.toFixed(value >= 10 ? 1 : 2)
 }
 
-const cellText = (results, scenario, client) => {
+const cellText = (base) => (results, scenario, client) => {
   const failure = results.failure(scenario, client)
   if (failure !== undefined) return failure.kind
   const median = results.median(scenario, client)
   if (median === undefined) return ""
   // An import has no limit that raw would show: it is what it is.
-  const timesRaw = scenario.startsWith("import") ? undefined : results.ratio(scenario, client, "raw")
+  const timesRaw = scenario.startsWith("import") ? undefined : results.ratio(scenario, client, base)
   return timesRaw === undefined
     ? figureText(median)
     : `${figureText(median)} (${timesRaw.toFixed(timesRaw >= 10 ? 0 : 1)})`
@@ -35,8 +35,19 @@ const matrix = (results, clients, scenarios, textOf) =>
     clients.map(([client, title]) => [title, ...scenarios.map(([scenario]) => textOf(results, scenario, client))])
   )
 
-/** `clients` and `scenarios` are pairs of name and title. */
-export const toMarkdown = ({ machine, versions, rounds, seconds, smoke, results, clients, scenarios, judgement }) =>
+/** `clients` and `scenarios` are pairs of name and title; `base` is the client that the others are compared with. */
+export const toMarkdown = ({
+  machine,
+  versions,
+  rounds,
+  seconds,
+  smoke,
+  results,
+  base = "raw",
+  clients,
+  scenarios,
+  judgement
+}) =>
   [
     "# effect-llm bench",
     "",
@@ -46,9 +57,9 @@ export const toMarkdown = ({ machine, versions, rounds, seconds, smoke, results,
       ? ["", "**Smoke run: it shows that everything works; its sizes are too small for its figures to mean anything.**"]
       : []),
     "",
-    "Median of the rounds (× raw, computed per round):",
+    `Median of the rounds (× ${base}, computed per round):`,
     "",
-    matrix(results, clients, scenarios, cellText),
+    matrix(results, clients, scenarios, cellText(base)),
     "",
     ...scenarios.map(([name, title]) => `- **${name}**: ${title}`),
     ...(rounds < 3

@@ -28,14 +28,27 @@ const targets = [
   { text: "import, MB above the modules of effect that it needs", most: 10, figure: above("import-memory") }
 ]
 
-const verdict = ({ most, below }, figure) => {
+const median = (scenario) => (results) => results.median(scenario, "effect-llm")
+
+/** What its tokenizer promises. */
+export const tokenTargets = [
+  { text: "documents, warm, MB/s", least: 15, figure: median("warm") },
+  { text: "documents, warm, × js-tiktoken", least: 8, figure: ratio("warm", "effect-llm", "js-tiktoken") },
+  { text: "1,000,000 equal letters, ms", below: 1000, figure: median("letters-1m") }
+]
+
+const verdict = ({ least, most, below }, figure) => {
   if (figure === undefined) return "not measured"
+  if (least !== undefined) return figure >= least ? "pass" : "FAIL"
   return (below === undefined ? figure <= most : figure < below) ? "pass" : "FAIL"
 }
 
-export const judge = (results) =>
-  targets.map((target) => {
+const limitText = ({ least, most, below }) =>
+  least === undefined ? (below === undefined ? `at most ${most}` : `below ${below}`) : `at least ${least}`
+
+export const judge = (results, of = targets) =>
+  of.map((target) => {
     const figure = target.figure(results)
-    const limit = target.below === undefined ? `at most ${target.most}` : `below ${target.below}`
+    const limit = limitText(target)
     return { text: target.text, limit, figure, verdict: verdict(target, figure) }
   })

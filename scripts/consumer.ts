@@ -2,7 +2,7 @@
 // every module resolution, and runs it. It needs the required peers only.
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { Effect, type Layer, Redacted, Stream } from "effect"
-import { LlmClient, LlmError, OpenAi, Policy, Prompt, RetryPolicy, StreamPart, type Tool } from "effect-llm"
+import { LlmClient, LlmError, OpenAi, Policy, Prompt, RetryPolicy, StreamPart, Tokenizer, type Tool } from "effect-llm"
 import * as Policies from "effect-llm/policy"
 import * as Providers from "effect-llm/provider"
 import { Fault, MockLlm, Simulator } from "effect-llm/testing"
@@ -67,6 +67,10 @@ const simulated = Effect.gen(function* () {
   check("a terminal error has its tag", (yield* Effect.provide(advice, fresh)) === "AuthenticationFailed: never")
 }).pipe(Effect.provide(Simulator.layer({ seed: 1 })), Effect.provide(FetchHttpClient.layer))
 
+const counted = Effect.gen(function* () {
+  check("Tokenizer loads its data", (yield* Tokenizer.count("tiktoken is great!", { model: "gpt-4o" })) === 6)
+}).pipe(Effect.provide(Tokenizer.layer))
+
 check(
   "every subpath gives its namespaces",
   [
@@ -77,4 +81,4 @@ check(
   ].every(Boolean)
 )
 
-await Effect.runPromise(Effect.zipRight(mocked, simulated))
+await Effect.runPromise(Effect.all([mocked, simulated, counted]))

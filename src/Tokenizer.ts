@@ -6,70 +6,39 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
+import * as Layer from "effect/Layer"
 import * as ChatRequest from "./ChatRequest.js"
+import type { BytePairEncoding } from "./tokenizer/BytePairEncoding.js"
+import { type ChatCount, type Count, countChat as countRequest, type Counter } from "./tokenizer/ChatCount.js"
+import * as Encodings from "./tokenizer/Encodings.js"
+import * as Estimate from "./tokenizer/Estimate.js"
+import { type Encoding, encodingOf, type ModelEncoding } from "./tokenizer/ModelEncodings.js"
+import * as Paused from "./tokenizer/Paused.js"
+import { TokenizerError } from "./tokenizer/TokenizerError.js"
+
+export type { ChatCount, Count, Estimated } from "./tokenizer/ChatCount.js"
+export { type Encoding, encodingOf, type ModelEncoding } from "./tokenizer/ModelEncodings.js"
+export { TokenizerError } from "./tokenizer/TokenizerError.js"
 
 /**
  * Whose tokens are meant.
- * - `model`: as providers name it, such as `gpt-4.1-mini`, `ft:gpt-4o:acme::id` or `openai/gpt-5`. A model that is not
- *   known, and one of another maker, is estimated. Default: the model of the request, if there is one; else an estimate
- * - `encoding`: names the encoding itself, where the name of the model says nothing (a deployment of Azure). Goes before `model`
+ * - `model`: as providers name it: `gpt-4.1-mini`, `ft:gpt-4o:acme::id`, `openai/gpt-5`. A model of another maker, one that
+ *   is not known, and none at all are counted in `o200k_base`, as an estimate. Default: the model of the request, if any
+ * - `encoding`: the encoding itself, where the name of the model says nothing, as with a deployment of Azure
  */
 export interface Options {
   readonly model?: string | undefined
   readonly encoding?: Encoding | undefined
 }
 
-/** OpenAI's encodings: `o200k_base` from gpt-4o on, `cl100k_base` of gpt-4, gpt-3.5 and the embedding models. */
-export type Encoding = "o200k_base" | "cl100k_base"
-
 /**
- * - `approximate`: whether the model may count otherwise
- * - `encoding`: what was counted with: an `Encoding`, `estimate`, or the name of another tokenizer
+ * - `countDetailed`: the tokens of a text. Special tokens such as `<|endoftext|>` are the text that they are
+ * - `encode`: their ids; a lone surrogate is encoded as U+FFFD
+ * - `decode`: the text of ids; bytes that are no UTF-8, such as those of half a character, are U+FFFD
+ * - `fits`: whether a text has at most `limit` tokens
+ * - `truncate`: a beginning of the text that has at most `maxTokens` tokens
+ * - `countChatDetailed`: the tokens of a request's prompt
  */
-export interface Count {
-  readonly tokens: number
-  readonly approximate: boolean
-  readonly encoding: string
-}
-
-/**
- * What of a request's count is an estimate: the model's own encoding; the tokens around messages, which OpenAI has
- * published for gpt-3.5 and gpt-4 up to gpt-4.5; or parts that have no published rule.
- */
-export type Estimated =
-  | "encoding"
-  | "framing"
-  | "tools"
-  | "toolCalls"
-  | "responseFormat"
-  | "images"
-  | "files"
-  | "reasoning"
-
-/** `tokens` is the sum of `messages`, `tools`, `responseFormat` and `reply`. */
-export interface ChatCount extends Count {
-  /** What is estimated; empty if nothing is. */
-  readonly estimated: ReadonlyArray<Estimated>
-  /** Of each message, in the order of the prompt, with the tokens around it. */
-  readonly messages: ReadonlyArray<number>
-  readonly tools: number
-  readonly responseFormat: number
-  /** Of what the reply begins with; part of the prompt. */
-  readonly reply: number
-}
-
-/**
- * - `Unavailable`: the data of the encoding could not be loaded
- * - `UnknownToken`: an id that the encoding does not have
- * - `NoIds`: this tokenizer only counts
- */
-export class TokenizerError extends Schema.TaggedError<TokenizerError>()("TokenizerError", {
-  reason: Schema.Literal("Unavailable", "UnknownToken", "NoIds"),
-  message: Schema.String,
-  cause: Schema.optional(Schema.Defect)
-}) {}
-
 export interface Service {
   readonly countDetailed: (text: string, options?: Options) => Effect.Effect<Count, TokenizerError>
   readonly encode: (text: string, options?: Options) => Effect.Effect<ReadonlyArray<number>, TokenizerError>
@@ -84,7 +53,11 @@ export interface Service {
 
 export class Tokenizer extends Context.Tag("effect-llm/Tokenizer")<Tokenizer, Service>() {}
 
-/** The number of tokens of a text. Special tokens such as `<|endoftext|>` count as the text that they are. */
+// -----------------------------------------------------------------------------
+// What programs call
+// -----------------------------------------------------------------------------
+
+/** The number of tokens of a text. */
 export const count = (text: string, options?: Options): Effect.Effect<number, TokenizerError, Tokenizer> =>
   Effect.map(countDetailed(text, options), ({ tokens }) => tokens)
 
@@ -92,14 +65,17 @@ export const count = (text: string, options?: Options): Effect.Effect<number, To
 export const countDetailed = (text: string, options?: Options): Effect.Effect<Count, TokenizerError, Tokenizer> =>
   Effect.flatMap(Tokenizer, (tokenizer) => tokenizer.countDetailed(text, options))
 
-/** The ids of a text's tokens. A lone surrogate is encoded as U+FFFD. */
+/**
+ * The ids of a text's tokens. For a model that is not OpenAI's they are those of `o200k_base`, of which it knows nothing:
+ * see `encodingOf`.
+ */
 export const encode = (
   text: string,
   options?: Options
 ): Effect.Effect<ReadonlyArray<number>, TokenizerError, Tokenizer> =>
   Effect.flatMap(Tokenizer, (tokenizer) => tokenizer.encode(text, options))
 
-/** The text of tokens. Bytes that are no UTF-8, such as those of half a character, are U+FFFD. */
+/** The text of tokens; special tokens are their text. An id that the encoding does not have is an `UnknownToken`. */
 export const decode = (
   ids: ReadonlyArray<number>,
   options?: Options
@@ -114,7 +90,10 @@ export const fits = (
 ): Effect.Effect<boolean, TokenizerError, Tokenizer> =>
   Effect.flatMap(Tokenizer, (tokenizer) => tokenizer.fits(text, limit, options))
 
-/** The beginning of a text that has at most `maxTokens` tokens, without half a character at its end. */
+/**
+ * The beginning of a text that has at most `maxTokens` tokens, also when it is counted again. No character is cut in two;
+ * letters and their marks, or emoji that are joined, may be.
+ */
 export const truncate = (
   text: string,
   maxTokens: number,
@@ -122,7 +101,7 @@ export const truncate = (
 ): Effect.Effect<string, TokenizerError, Tokenizer> =>
   Effect.flatMap(Tokenizer, (tokenizer) => tokenizer.truncate(text, maxTokens, options))
 
-/** The tokens of a request's prompt, as they are billed: messages, tools, and what begins the reply. */
+/** The tokens of a request's prompt, as they are billed: messages, tools, and what the reply begins with. */
 export const countChat = (
   input: ChatRequest.Input,
   options?: Options
@@ -135,3 +114,145 @@ export const countChatDetailed = (
   options?: Options
 ): Effect.Effect<ChatCount, TokenizerError, Tokenizer> =>
   Effect.flatMap(Tokenizer, (tokenizer) => tokenizer.countChatDetailed(ChatRequest.make(input), options))
+
+// -----------------------------------------------------------------------------
+// Tokenizers
+// -----------------------------------------------------------------------------
+
+/**
+ * OpenAI's encodings, each loaded when it is first needed, once per process: about 50 ms and 20 MB. Takes time linear in
+ * the text, whatever the text is, and lets others run while it encodes megabytes.
+ */
+export const layer: Layer.Layer<Tokenizer> = Layer.sync(Tokenizer, () => exact)
+
+/** Counts by what characters weigh on average, always approximately. Loads no data; has no ids. */
+export const layerEstimate: Layer.Layer<Tokenizer> = Layer.sync(Tokenizer, () =>
+  make({
+    name: "estimate",
+    approximate: true,
+    count: (text) => Effect.sync(() => Estimate.estimate(text)),
+    encode: () => noIds("give the text of the tokens"),
+    decode: () => noIds("give their text")
+  })
+)
+
+/** About how many tokens a text is, at once and without a service: within a quarter on prose and code. */
+export const estimate: (text: string) => number = Estimate.estimate
+
+/**
+ * - `name`: what `Count.encoding` says
+ * - `approximate`: whether its counts are estimates. Default: false
+ * - `count`: default: the length of what `encode` gives
+ */
+export interface Codec {
+  readonly name: string
+  readonly approximate?: boolean
+  readonly encode: (text: string) => Effect.Effect<ReadonlyArray<number>, TokenizerError>
+  readonly decode: (ids: ReadonlyArray<number>) => Effect.Effect<string, TokenizerError>
+  readonly count?: (text: string) => Effect.Effect<number, TokenizerError>
+}
+
+/** A tokenizer of one model's own, such as that of an engine, whichever model is asked for. */
+export const make = (codec: Codec): Service => {
+  const count = codec.count ?? ((text) => Effect.map(codec.encode(text), (ids) => ids.length))
+  const counter: Counter<TokenizerError> = { encoding: codec.name, approximate: codec.approximate ?? false, count }
+  const fits = (text: string, limit: number): Effect.Effect<boolean, TokenizerError> =>
+    Effect.map(count(text), (tokens) => tokens <= limit)
+  return {
+    countDetailed: (text) => Effect.map(count(text), (tokens) => detailed(counter, tokens)),
+    encode: (text) => codec.encode(text),
+    decode: (ids) => codec.decode(ids),
+    fits,
+    truncate: (text, maxTokens) => longest(text, maxTokens, fits),
+    countChatDetailed: (request, options) => countRequest(request, request.model ?? options?.model, counter)
+  }
+}
+
+const detailed = (counter: Counter<TokenizerError>, tokens: number): Count => ({
+  tokens,
+  approximate: counter.approximate,
+  encoding: counter.encoding
+})
+
+const noIds = (instead: string): Effect.Effect<never, TokenizerError> =>
+  Effect.fail(
+    new TokenizerError({
+      reason: "NoIds",
+      message: `this tokenizer only estimates how many tokens a text has: provide Tokenizer.layer to ${instead}`
+    })
+  )
+
+/** The longest beginning that fits, as far as shorter ones fit where longer ones do. Reads little more than that. */
+const longest = (
+  text: string,
+  maxTokens: number,
+  fits: (text: string, limit: number) => Effect.Effect<boolean, TokenizerError>
+): Effect.Effect<string, TokenizerError> =>
+  Effect.gen(function* () {
+    let good = 0
+    // A token is about four characters.
+    let bad = Math.min(text.length, maxTokens > 4 ? 4 * maxTokens : 16)
+    while (yield* fits(beginning(text, bad), maxTokens)) {
+      if (bad === text.length) return text
+      good = bad
+      bad = Math.min(text.length, 2 * bad)
+    }
+    while (bad - good > 1) {
+      const middle = Math.floor((good + bad) / 2)
+      if (yield* fits(beginning(text, middle), maxTokens)) good = middle
+      else bad = middle
+    }
+    return beginning(text, good)
+  })
+
+/** So many UTF-16 units, or one less where that would cut a character in two. */
+const beginning = (text: string, units: number): string =>
+  text.slice(0, units > 0 && (text.codePointAt(units - 1) ?? 0) > 0xffff ? units - 1 : units)
+
+// -----------------------------------------------------------------------------
+// The default
+// -----------------------------------------------------------------------------
+
+const select = ({ encoding, model }: Options = {}): ModelEncoding =>
+  encoding === undefined ? encodingOf(model) : { encoding, approximate: false }
+
+const withEncoding = <A>(
+  options: Options | undefined,
+  use: (encoding: BytePairEncoding, selected: ModelEncoding) => Effect.Effect<A, TokenizerError>
+): Effect.Effect<A, TokenizerError> =>
+  Effect.suspend(() => {
+    const selected = select(options)
+    return Effect.flatMap(Encodings.load(selected.encoding), (encoding) => use(encoding, selected))
+  })
+
+const exact: Service = {
+  countDetailed: (text, options) =>
+    withEncoding(options, (encoding, selected) =>
+      Effect.map(
+        Paused.run(() => encoding.count(text)),
+        (tokens) => ({ tokens, ...selected })
+      )
+    ),
+  encode: (text, options) => withEncoding(options, (encoding) => Paused.run(() => encoding.encode(text))),
+  decode: (ids, options) =>
+    withEncoding(options, (encoding, selected) => {
+      const decoded = encoding.decode(ids)
+      return typeof decoded === "string"
+        ? Effect.succeed(decoded)
+        : Effect.fail(
+            new TokenizerError({
+              reason: "UnknownToken",
+              message: `${decoded.unknown} is no token of ${selected.encoding}: name the model that the tokens are of`
+            })
+          )
+    }),
+  fits: (text, limit, options) => withEncoding(options, (encoding) => Paused.run(() => encoding.fits(text, limit))),
+  truncate: (text, maxTokens, options) =>
+    withEncoding(options, (encoding) => Paused.run(() => encoding.truncate(text, maxTokens))),
+  countChatDetailed: (request, options) => {
+    const model = request.model ?? options?.model
+    return withEncoding({ ...options, model }, (encoding, selected) =>
+      countRequest(request, model, { ...selected, count: (text) => Paused.run(() => encoding.count(text)) })
+    )
+  }
+}

@@ -173,6 +173,7 @@ const namespacesOf = (file: string): ReadonlyArray<string> =>
 const internal = [
   "BodyReader.ts",
   "CanonicalJson.ts",
+  "Places.ts",
   "PriceList.ts",
   "UndiciConnectorNode.ts",
   "UndiciResponseNode.ts"

@@ -4,6 +4,7 @@ import { makeRunMain } from "@effect/platform/Runtime"
 import { Command, CommanderError } from "commander"
 import * as Predicate from "effect/Predicate"
 import { readFileSync } from "node:fs"
+import * as Count from "./Count.js"
 import * as Simulate from "./Simulate.js"
 
 const description: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"))
@@ -28,10 +29,11 @@ process.stdout.on("error", () => process.exit(0))
 const run: Simulate.Run = (effect) => runMain(effect, { disableErrorReporting: true })
 
 const program = new Command("effect-llm")
-  .description("call language models, and simulate them")
+  .description("call language models, simulate them, and count their tokens")
   .version(version)
   .exitOverride()
 
+Count.register(program, run)
 Simulate.register(program, run)
 
 if (process.argv.length <= 2) {

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Service } from "../LlmClient.js"
 import { make, type Policy, positiveInteger } from "./Make.js"
-import { Places } from "./Places.js"
+import { Places } from "../Places.js"
 
 /**
  * At most `limit` calls at a time through this layer. Belongs inside of `retry`: a place is not held while a retry waits.

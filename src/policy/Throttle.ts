@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Service } from "../LlmClient.js"
 import { make, type Policy, positiveDuration } from "./Make.js"
-import { Places } from "./Places.js"
+import { Places } from "../Places.js"
 
 /** At least `interval` between the starts of two calls through this layer. Belongs inside of `retry`, which starts calls too. */
 export const throttle = (interval: Duration.DurationInput): Policy<ConfigError.ConfigError> =>

@@ -3,6 +3,7 @@
  * HTML, and partials nest to a bounded depth.
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import type { TemplateSpans } from "mustache"
 import { fromProblems, type Problem } from "./TemplateError.js"
 import { problem, type TemplateSource } from "./TemplateSource.js"
@@ -20,8 +21,7 @@ export type Node =
   | { readonly _tag: "Partial"; readonly name: string; readonly index: number }
 
 export interface Library {
-  /** Throws where the text is no template. */
-  readonly parse: (text: string) => ReadonlyArray<Node>
+  readonly parse: (source: TemplateSource) => Either.Either<ReadonlyArray<Node>, ReadonlyArray<Problem>>
   readonly renderer: (
     source: TemplateSource,
     partials: ReadonlyMap<string, TemplateSource>
@@ -82,10 +82,17 @@ export const library: Effect.Effect<Library> = Effect.map(
       }
     }
     return {
-      parse: (text) => {
-        // A writer of its own: that of the library keeps every text it has ever parsed.
-        const spans: TemplateSpans = new mustache.Writer().parse(text)
-        return nodesOf(spans)
+      parse: (source) => {
+        const problems = imbalances(source)
+        if (problems.length > 0) return Either.left(problems)
+        return Either.try({
+          try: () => {
+            // A writer of its own: that of the library keeps every text it has ever parsed.
+            const spans: TemplateSpans = new mustache.Writer().parse(source.text)
+            return nodesOf(spans)
+          },
+          catch: (error) => [problem(source, "not-a-tag", 0, error instanceof Error ? error.message : String(error))]
+        })
       },
       renderer: (source, partials) => {
         const writer = new BoundedWriter(source)
@@ -106,7 +113,7 @@ interface Section {
 }
 
 /** Every tag that is not closed and every section that is not in balance: the library stops at the first, and says less. */
-export const imbalances = (source: TemplateSource): ReadonlyArray<Problem> => {
+const imbalances = (source: TemplateSource): ReadonlyArray<Problem> => {
   const { text } = source
   const problems: Array<Problem> = []
   const note = (kind: "unclosed-tag" | "unbalanced-section" | "not-a-tag", index: number, message: string): void =>

@@ -4,9 +4,10 @@
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
-import { imbalances, library, type Library, type Node } from "./Mustache.js"
+import { library, type Library, type Node } from "./Mustache.js"
 import { check, fieldsOf, type Parsed } from "./TemplateCheck.js"
 import { fromProblems, type Problem, type TemplateError } from "./TemplateError.js"
 import type { Template } from "./TemplateLiteral.js"
@@ -106,11 +107,11 @@ const failed = (problems: ReadonlyArray<Problem>): Option.Option<TemplateError> 
 const read = (
   mustache: Library,
   source: TemplateSource.TemplateSource
-): { readonly parsed: Parsed; readonly problems: ReadonlyArray<Problem> } => {
-  const problems = imbalances(source)
-  if (problems.length > 0) return { parsed: { source, nodes: [] }, problems }
-  return { parsed: { source, nodes: mustache.parse(source.text) }, problems }
-}
+): { readonly parsed: Parsed; readonly problems: ReadonlyArray<Problem> } =>
+  Either.match(mustache.parse(source), {
+    onLeft: (problems) => ({ parsed: { source, nodes: [] }, problems }),
+    onRight: (nodes) => ({ parsed: { source, nodes }, problems: [] })
+  })
 
 const assemble = <A, I, R, E, R2>(
   schema: Schema.Schema<A, I, R>,

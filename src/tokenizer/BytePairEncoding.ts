@@ -11,7 +11,7 @@ import type { PieceEnd } from "./Split.js"
 import * as Utf8 from "./Utf8.js"
 
 /** Bytes between two pauses: some milliseconds. */
-const bytesPerStep = 1 << 17
+const bytesPerStep = 1 << 18
 
 /** One id, as most pieces have, or the ids of a piece. */
 type Ids = number | ReadonlyArray<number>

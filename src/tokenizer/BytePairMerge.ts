@@ -78,6 +78,7 @@ export function* mergeLong(ranks: Ranks, bytes: Uint8Array): Generator<void, Rea
     const rank = part + 1 < length ? ranks.pair(bytes, part) : absent
     joined[part] = rank
     if (rank !== absent) heap.push(rank * positions + part)
+    if (part % mergesPerStep === mergesPerStep - 1) yield
   }
 
   const rejoin = (part: number): void => {

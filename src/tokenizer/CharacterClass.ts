@@ -11,12 +11,10 @@ export const small = 2
 export const letter = 4
 export const number = 8
 export const space = 16
-/** CR and LF; they are spaces, too. */
-export const newline = 32
 /** Neither space, letter nor number. */
-export const symbol = 64
+export const symbol = 32
 /** May stand once before the letters of a word: neither letter, number, CR nor LF. */
-export const wordPrefix = 128
+export const wordPrefix = 64
 
 const capitals = /[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]/u
 const smalls = /[\p{Ll}\p{Lm}\p{Lo}\p{M}]/u
@@ -29,7 +27,7 @@ const classify = (character: string): number => {
   if (numbers.test(character)) return number
   const cases = (capitals.test(character) ? capital : 0) | (smalls.test(character) ? small : 0)
   if (letters.test(character)) return letter | cases
-  if (newlines.test(character)) return space | newline
+  if (newlines.test(character)) return space
   return wordPrefix | (spaces.test(character) ? space : symbol | cases)
 }
 

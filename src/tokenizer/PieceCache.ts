@@ -8,15 +8,19 @@ const places = 1 << 14
 /** Longer pieces are rare, and seldom come twice. */
 const longest = 32
 
+export interface Merger {
+  readonly merge: (bytes: Uint8Array, from: number, to: number) => ReadonlyArray<number>
+}
+
 export class PieceCache {
   readonly #bytes = new Uint8Array(places * longest)
   readonly #lengths = new Uint8Array(places)
   readonly #ids: Array<ReadonlyArray<number> | undefined> = Array.from({ length: places })
 
-  /** The ids of a piece, from `make` if they are not known. */
-  get(bytes: Uint8Array, from: number, to: number, make: Make): ReadonlyArray<number> {
+  /** The ids of the bytes from `from` to `to`; merged if they are not known. */
+  get(bytes: Uint8Array, from: number, to: number, merger: Merger): ReadonlyArray<number> {
     const length = to - from
-    if (length > longest) return make.merge(bytes, from, to)
+    if (length > longest) return merger.merge(bytes, from, to)
     let hash = 0x811c_9dc5
     for (let at = from; at < to; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x0100_0193)
     const place = (hash ^ (hash >>> 15)) & (places - 1)
@@ -27,14 +31,10 @@ export class PieceCache {
       while (same < length && this.#bytes[start + same] === bytes[from + same]) same++
       if (same === length) return known
     }
-    const ids = make.merge(bytes, from, to)
+    const ids = merger.merge(bytes, from, to)
     this.#lengths[place] = length
     for (let at = 0; at < length; at++) this.#bytes[start + at] = bytes[from + at] ?? 0
     this.#ids[place] = ids
     return ids
   }
-}
-
-interface Make {
-  readonly merge: (bytes: Uint8Array, from: number, to: number) => ReadonlyArray<number>
 }
