@@ -2,7 +2,10 @@
 import { effectModules, packageAlone } from "./importCost.mjs"
 
 const ratio = (scenario, client, other) => (results) => results.ratio(scenario, client, other)
-const median = (scenario, client) => (results) => results.median(scenario, client)
+const median =
+  (scenario, client = "effect-llm") =>
+  (results) =>
+    results.median(scenario, client)
 const above = (scenario) => (results) => results.difference(scenario, packageAlone, effectModules)
 
 const targets = [
@@ -27,8 +30,6 @@ const targets = [
   { text: "import, ms above the modules of effect that it needs", most: 60, figure: above("import") },
   { text: "import, MB above the modules of effect that it needs", most: 10, figure: above("import-memory") }
 ]
-
-const median = (scenario) => (results) => results.median(scenario, "effect-llm")
 
 /** What its tokenizer promises. */
 export const tokenTargets = [

@@ -1,8 +1,19 @@
 // A program of somebody who installed the package: package-check copies it into an empty project, checks its types under
 // every module resolution, and runs it. It needs the required peers only.
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import { Effect, type Layer, Redacted, Stream } from "effect"
-import { LlmClient, LlmError, OpenAi, Policy, Prompt, RetryPolicy, StreamPart, Tokenizer, type Tool } from "effect-llm"
+import { Effect, Layer, Redacted, Stream } from "effect"
+import {
+  ConfigFile,
+  LlmClient,
+  LlmError,
+  OpenAi,
+  Policy,
+  Prompt,
+  RetryPolicy,
+  StreamPart,
+  Tokenizer,
+  type Tool
+} from "effect-llm"
 import * as Policies from "effect-llm/policy"
 import * as Providers from "effect-llm/provider"
 import { Fault, MockLlm, Simulator } from "effect-llm/testing"
@@ -62,6 +73,11 @@ const simulated = Effect.gen(function* () {
   check("an equal request comes from the cache", repeated.cached && repeated.text === completion.text)
   check("a stream folds to the same text", streamed !== "" && folded.text === streamed)
   check("embeddings have a vector per text", vectors.length === 2 && vectors[0]?.length === 1536)
+  const chosen = LlmClient.layerFromConfig({ apiKey: Redacted.make("simulated-key"), baseUrl: simulator.url }).pipe(
+    Layer.provide(ConfigFile.layerText('[OpenAI]\nMODEL = "gpt-4.1"\n', "toml"))
+  )
+  const { model } = yield* Effect.provide(LlmClient.complete("Name a river."), chosen)
+  check("a TOML file chooses the model", model.startsWith("gpt-4.1-2"))
   yield* simulator.inject(Fault.status(401))
   const fresh = OpenAi.layer({ apiKey: Redacted.make("simulated-key"), model: "gpt-4.1-mini", baseUrl: simulator.url })
   check("a terminal error has its tag", (yield* Effect.provide(advice, fresh)) === "AuthenticationFailed: never")

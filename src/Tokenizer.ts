@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ChatRequest from "./ChatRequest.js"
 import type { BytePairEncoding } from "./tokenizer/BytePairEncoding.js"
-import { type ChatCount, type Count, countChat as countRequest, type Counter } from "./tokenizer/ChatCount.js"
+import type { ChatCount, Count, Counter } from "./tokenizer/ChatCount.js"
 import * as Encodings from "./tokenizer/Encodings.js"
 import * as Estimate from "./tokenizer/Estimate.js"
 import { type Encoding, encodingOf, type ModelEncoding } from "./tokenizer/ModelEncodings.js"
@@ -168,6 +168,18 @@ export const make = (codec: Codec): Service => {
   }
 }
 
+/** Loaded when the first chat is counted. */
+const countRequest = (
+  request: ChatRequest.ChatRequest,
+  model: string | undefined,
+  counter: Counter<TokenizerError>
+): Effect.Effect<ChatCount, TokenizerError> =>
+  Effect.tryPromise({
+    try: () => import("./tokenizer/ChatCount.js"),
+    catch: (cause) =>
+      new TokenizerError({ reason: "Unavailable", message: "what counts chats could not be loaded", cause })
+  }).pipe(Effect.flatMap(({ countChat }) => countChat(request, model, counter)))
+
 const detailed = (counter: Counter<TokenizerError>, tokens: number): Count => ({
   tokens,
   approximate: counter.approximate,
@@ -191,7 +203,7 @@ const longest = (
   Effect.gen(function* () {
     let good = 0
     // A token is about four characters.
-    let bad = Math.min(text.length, maxTokens > 4 ? 4 * maxTokens : 16)
+    let bad = Math.min(text.length, maxTokens > 4 ? Math.ceil(4 * maxTokens) : 16)
     while (yield* fits(beginning(text, bad), maxTokens)) {
       if (bad === text.length) return text
       good = bad

@@ -129,7 +129,7 @@ describe("Tokenizer.layer", () => {
         Effect.forever(Effect.async<void>((resume) => void setImmediate(() => resume(Effect.sync(() => void turns++)))))
       )
       const tokens = yield* Tokenizer.count(text, gpt4o)
-      expect(turns).toBeGreaterThan(5)
+      expect(turns).toBeGreaterThan(2)
       yield* Fiber.interrupt(ticking)
       expect(tokens).toBeGreaterThan(200_000)
 

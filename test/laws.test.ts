@@ -17,6 +17,10 @@ const policies: Readonly<Record<string, AnyPolicy>> = {
   cache: Policy.cache(),
   mapRequest: Policy.mapRequest((request) => ({ ...request, metadata: { seen: true } })),
   mapCompletion: Policy.mapCompletion((completion) => completion),
+  route: (layer) =>
+    Policy.route({ "elsewhere/*": layer, default: layer }).pipe(
+      Policy.mapRequest((request) => ({ ...request, model: "elsewhere/gpt-4.1-mini" }))
+    ),
   "the whole stack": (layer) =>
     layer.pipe(
       Policy.attemptTimeout("30 seconds"),

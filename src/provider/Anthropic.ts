@@ -80,7 +80,8 @@ const loadWire = Effect.map(
 
 const names = { apiKey: "apiKey", model: "model", baseUrl: "baseUrl" }
 
-const variables: typeof names = {
+/** The names that `layerConfig` reads. */
+export const variables: Readonly<typeof names> = {
   apiKey: "ANTHROPIC_API_KEY",
   model: "ANTHROPIC_MODEL",
   baseUrl: "ANTHROPIC_BASE_URL"

@@ -62,7 +62,8 @@ export interface Names {
 
 const names: Names = { endpoint: "endpoint", apiKey: "apiKey", model: "model" }
 
-const variables: Names = { endpoint: "LLAMA_ENDPOINT", apiKey: "LLAMA_API_KEY", model: "LLAMA_MODEL" }
+/** The names that `layerConfig` reads, unless it is given others. */
+export const variables: Names = { endpoint: "LLAMA_ENDPOINT", apiKey: "LLAMA_API_KEY", model: "LLAMA_MODEL" }
 
 const makeNamed = (
   { defaults, headers, ...options }: Options,

@@ -87,7 +87,8 @@ const names = {
   token: "token"
 }
 
-const variables: typeof names = {
+/** The names that `layerConfig` reads. */
+export const variables: Readonly<typeof names> = {
   endpoint: "AZURE_OPENAI_ENDPOINT",
   deployment: "AZURE_DEPLOYMENT_NAME",
   api: "AZURE_OPENAI_API",

@@ -89,7 +89,8 @@ const names = {
   baseUrl: "baseUrl"
 }
 
-const variables: typeof names = {
+/** The names that `layerConfig` reads. */
+export const variables: Readonly<typeof names> = {
   apiKey: "GEMINI_API_KEY",
   model: "GEMINI_MODEL",
   embeddingModel: "GEMINI_EMBEDDING_MODEL",

@@ -40,7 +40,8 @@ const names: BearerClient.Names = {
   baseUrl: "baseUrl"
 }
 
-const variables: BearerClient.Names = {
+/** The names that `layerConfig` reads. */
+export const variables: BearerClient.Names = {
   apiKey: "HF_TOKEN",
   model: "HF_MODEL",
   embeddingModel: "HF_EMBEDDING_MODEL",

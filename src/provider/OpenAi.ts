@@ -58,7 +58,8 @@ const names = {
   project: "project"
 }
 
-const variables: typeof names = {
+/** The names that `layerConfig` reads. */
+export const variables: Readonly<typeof names> = {
   apiKey: "OPENAI_API_KEY",
   model: "OPENAI_MODEL",
   api: "OPENAI_API",

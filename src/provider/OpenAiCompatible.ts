@@ -96,7 +96,8 @@ const names: BearerClient.Names = {
   baseUrl: "baseUrl"
 }
 
-const variablesOf = (vendor: Vendor): BearerClient.Names => {
+/** The names that `layerConfig` reads for a vendor. */
+export const variablesOf = (vendor: Vendor): BearerClient.Names => {
   const prefix = vendor.toUpperCase().replaceAll("-", "_")
   return {
     apiKey: vendors[vendor].keyVariable,

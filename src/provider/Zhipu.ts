@@ -73,7 +73,8 @@ const names = {
   baseUrl: "baseUrl"
 }
 
-const variables: typeof names = {
+/** The names that `layerConfig` reads. */
+export const variables: Readonly<typeof names> = {
   apiKey: "ZHIPUAI_API_KEY",
   model: "ZHIPU_MODEL",
   embeddingModel: "ZHIPU_EMBEDDING_MODEL",

@@ -16,24 +16,27 @@ export const symbol = 32
 /** May stand once before the letters of a word: neither letter, number, CR nor LF. */
 export const wordPrefix = 64
 
-const capitals = /[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]/u
-const smalls = /[\p{Ll}\p{Lm}\p{Lo}\p{M}]/u
-const letters = /\p{L}/u
-const numbers = /\p{N}/u
-const spaces = /\p{White_Space}/u
-const newlines = /[\r\n]/
-
-const classify = (character: string): number => {
-  if (numbers.test(character)) return number
-  const cases = (capitals.test(character) ? capital : 0) | (smalls.test(character) ? small : 0)
-  if (letters.test(character)) return letter | cases
-  if (newlines.test(character)) return space
-  return wordPrefix | (spaces.test(character) ? space : symbol | cases)
+// In a function, because an engine takes milliseconds to compile these, which no import should take.
+const makeClassify = (): ((character: string) => number) => {
+  const capitals = /[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]/u
+  const smalls = /[\p{Ll}\p{Lm}\p{Lo}\p{M}]/u
+  const letters = /\p{L}/u
+  const numbers = /\p{N}/u
+  const spaces = /\p{White_Space}/u
+  const newlines = /[\r\n]/
+  return (character) => {
+    if (numbers.test(character)) return number
+    const cases = (capitals.test(character) ? capital : 0) | (smalls.test(character) ? small : 0)
+    if (letters.test(character)) return letter | cases
+    if (newlines.test(character)) return space
+    return wordPrefix | (spaces.test(character) ? space : symbol | cases)
+  }
 }
 
 /** The classes of all code points, filled by blocks of 256 as they occur: no class is 0. */
 export class CharacterClasses {
   readonly #classes = new Uint8Array(0x11_00_00)
+  readonly #classify = makeClassify()
 
   #of(codePoint: number): number {
     const known = this.#classes[codePoint] ?? 0
@@ -42,7 +45,7 @@ export class CharacterClasses {
 
   #fill(codePoint: number): number {
     const first = codePoint & ~0xff
-    for (let each = first; each < first + 256; each++) this.#classes[each] = classify(String.fromCodePoint(each))
+    for (let each = first; each < first + 256; each++) this.#classes[each] = this.#classify(String.fromCodePoint(each))
     return this.#classes[codePoint] ?? 0
   }
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "@effect/vitest"
 import { Array, Context, Effect, Exit, Layer, Order, Scope } from "effect"
-import { LlmError, Policy, RetryPolicy } from "effect-llm"
+import { LlmError, OpenAiCompatible, Policy, Providers, RetryPolicy } from "effect-llm"
 import * as index from "effect-llm"
 import * as nodeIndex from "effect-llm/node"
 import * as testingIndex from "effect-llm/testing"
@@ -11,6 +11,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { type Row, vendors } from "../../src/provider/Vendors.js"
 import { announced, missing, printedBy } from "./Output.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -169,6 +170,55 @@ describe("the words of the README", () => {
     expect(row("effect-llm")).toEqual(sorted(Object.keys(index)))
     expect(row("effect-llm/testing")).toEqual(sorted(Object.keys(testingIndex)))
     expect(row("effect-llm/node")).toEqual(sorted(Object.keys(nodeIndex)))
+  })
+
+  /** All that stands in backticks. */
+  const ticked = (cell: string | undefined): ReadonlyArray<string> =>
+    [...(cell ?? "").matchAll(/`([^`]+)`/g)].map(([, text = ""]) => text)
+
+  it("the providers of the registry are all in the list of LLM_PROVIDERs, and the vendors in a line of their own", () => {
+    const lines = table("`LLM_PROVIDER`").map(([names, meaning]) => ({ names: ticked(names), meaning }))
+    expect(sorted(lines.flatMap(({ names }) => names))).toEqual(sorted(Object.keys(Providers.all)))
+    expect(lines.find(({ meaning }) => meaning === "that vendor")?.names).toEqual(OpenAiCompatible.vendorNames)
+  })
+
+  it("the table of providers names every provider of the registry, with all its variables", () => {
+    const rows = new Map(table("provider").map(([name, , variables]) => [ticked(name)[0] ?? "", ticked(variables)]))
+    // Both tables are of the same providers, and all of them can be imported.
+    expect(table("| streaming").map(([name]) => ticked(name)[0])).toEqual([...rows.keys()])
+    expect([...rows.keys()].filter((name) => !Object.hasOwn(index, name))).toEqual([])
+    const simple = (name: string): string => name.toLowerCase().replaceAll("-", "")
+    const own = Object.entries(Providers.all).filter(([name]) => !OpenAiCompatible.isVendor(name))
+    expect(sorted(own.map(([name]) => simple(name)))).toEqual(sorted([...rows.keys()].map(simple)))
+    for (const [name, { variables }] of own.filter(([name]) => name !== "openai-compatible")) {
+      const written = [...rows].find(([each]) => simple(each) === simple(name))?.[1]
+      expect(written, name).toEqual(expect.arrayContaining(Object.values(variables ?? {})))
+    }
+  })
+
+  it("the table of vendors says of each what its row says", () => {
+    const rows: Readonly<Record<string, Row>> = vendors
+    const expected = Object.entries(rows).map(
+      ([name, { baseUrl, isKeyOptional = false, keyVariable, quirks = {} }]) => ({
+        name,
+        keyVariable,
+        isKeyOptional,
+        local: baseUrl.startsWith("http://") ? baseUrl : undefined,
+        embeds: quirks.maxEmbeddingInputs !== 0,
+        takesSchemas: quirks.takesJsonSchema !== false,
+        takesThoughts: quirks.reasoningField !== undefined
+      })
+    )
+    const written = table("vendor").map(([name, key = "", difference = ""]) => ({
+      name: ticked(name)[0],
+      keyVariable: ticked(key).at(-1),
+      isKeyOptional: key.startsWith("none"),
+      local: ticked(difference).find((text) => text.startsWith("http")),
+      embeds: !difference.includes("no embeddings"),
+      takesSchemas: !difference.includes("no JSON schema"),
+      takesThoughts: difference.includes("thoughts go back")
+    }))
+    expect(written).toEqual(expected)
   })
 
   it("the two commands are there, and every npm script and command that is named exists", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Deferred, Duration, Effect, Either, Fiber, Ref, Schema, Stream, TestClock } from "effect"
-import { LlmCall, LlmError, Prompt, Template, Usage } from "effect-llm"
+import { Ledger, LlmCall, LlmError, Prompt, Template, Usage } from "effect-llm"
 import { MockLlm } from "effect-llm/testing"
 
 const Ticket = Schema.Struct({ label: Schema.Literal("bug", "billing", "other"), urgent: Schema.Boolean })
@@ -148,6 +148,20 @@ describe("withRetries", () => {
       expect(error).toMatchObject({ _tag: "InvalidOutput", attempts: 2 })
       expect(yield* requests).toHaveLength(2)
     }).pipe(Effect.provide(MockLlm.layer(wrong)))
+  )
+
+  it.effect("is in the ledger, answer by answer", () =>
+    Effect.gen(function* () {
+      yield* classify.withRetries(2)({ ticket: "x" })
+      const entries = yield* Ledger.entries
+      expect(entries.map(({ metadata }) => metadata["reask"])).toEqual([undefined, 1, 2])
+      expect((yield* Ledger.totals).all.outputTokens).toBe(6)
+    }).pipe(
+      Effect.provide(
+        MockLlm.layer([wrong, wrong, ticketText].map((text) => ({ text, usage: { inputTokens: 1, outputTokens: 2 } })))
+      ),
+      Effect.provide(Ledger.layer())
+    )
   )
 
   it.effect("leaves the call that it was made of as it was", () =>

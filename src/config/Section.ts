@@ -1,0 +1,62 @@
+/**
+ * The values of a section of a configuration, whatever it is read from: a section is nested configuration.
+ */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+
+/** - `name`: in upper case. `path`: where the value stands, as it is spelled there */
+export interface Value {
+  readonly name: string
+  readonly path: ReadonlyArray<string>
+  readonly text: string
+}
+
+/** All values of a section of a file, however section and names are spelled. None, if there is no such section. */
+export const values = (section: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Value>> =>
+  Effect.gen(function* () {
+    if (section.length === 0) return []
+    const paths = yield* Effect.flatMap(spellings(section), Effect.forEach(children))
+    const found = yield* valuesAt(paths.flat())
+    return yield* Effect.filter(found, ({ path }) => Effect.map(isVariable(path), (isOne) => !isOne))
+  })
+
+/** The environment knows no sections: what it lists as `OPENAI` > `MODEL` is its variable `OPENAI_MODEL`. */
+const isVariable = (path: ReadonlyArray<string>): Effect.Effect<boolean> => {
+  const variable = path.join("_")
+  return variable === variable.toUpperCase()
+    ? Effect.map(valuesAt([[variable]]), (found) => found.length > 0)
+    : Effect.succeed(false)
+}
+
+/** The values at these paths, without those that are not set. */
+export const valuesAt = (paths: ReadonlyArray<ReadonlyArray<string>>): Effect.Effect<ReadonlyArray<Value>> =>
+  Effect.map(
+    Effect.forEach(paths, (path) =>
+      Effect.map(
+        Effect.option(at(path, Config.string())),
+        Option.map((text): Value => ({ name: (path.at(-1) ?? "").toUpperCase(), path, text }))
+      )
+    ),
+    (found) => found.flatMap(Option.toArray)
+  )
+
+const at = <A>(path: ReadonlyArray<string>, config: Config.Config<A>): Config.Config<A> =>
+  path.reduceRight((inner, name) => Config.nested(inner, name), config)
+
+/** The paths one level below. A ConfigProvider that cannot list its names has none. */
+const children = (path: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<ReadonlyArray<string>>> =>
+  Effect.match(at(path, Config.hashMap(Config.option(Config.string()))), {
+    onFailure: () => [],
+    onSuccess: (names) => [...names].map(([name]) => [...path, name]).sort()
+  })
+
+/** The paths that are this one but for upper and lower case. */
+const spellings = (path: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<ReadonlyArray<string>>> => {
+  const last = path.at(-1)
+  return last === undefined
+    ? Effect.succeed([[]])
+    : Effect.map(Effect.flatMap(spellings(path.slice(0, -1)), Effect.forEach(children)), (found) =>
+        found.flat().filter((each) => each.at(-1)?.toLowerCase() === last.toLowerCase())
+      )
+}
