@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
 import type { ChatRequest } from "./ChatRequest.js"
 import type { EmbedRequest } from "./Embeddings.js"
 import type { Service } from "./LlmClient.js"
-import { isLlmError, type LlmError } from "./LlmError.js"
+import { isLlmError, type LlmError, type Tag } from "./LlmError.js"
 import type { Prompt } from "./Prompt.js"
 import { Given, type StreamPart } from "./StreamPart.js"
 import type { Usage } from "./Usage.js"
@@ -32,6 +32,8 @@ export type Result = "completed" | "failed" | "cut" | "aborted" | "cached"
  * - `at`: when it ended, in epoch milliseconds; `millis`: how long it took; `firstPartMillis`: until the first part of a
  *   stream
  * - `usage`: as reported where `isExact`; else an estimate of a token per four characters
+ * - `number`: 1 for the first attempt of a call, 2 for its first retry; `waitMillis`: how long the retry waited before it,
+ *   `after`: the tag of the error that it follows
  * - `metadata`: of the request; `tags`: those of `Ledger.withTags`
  */
 export interface Attempt {
@@ -45,6 +47,9 @@ export interface Attempt {
   readonly firstPartMillis: number | undefined
   readonly usage: Usage
   readonly isExact: boolean
+  readonly number: number
+  readonly waitMillis: number
+  readonly after: Tag | undefined
   readonly metadata: Readonly<Record<string, unknown>>
   readonly tags: Readonly<Record<string, string>>
 }
@@ -55,6 +60,11 @@ export type Listener = (attempt: Attempt) => void
 /** Who listens to the attempts of an effect. */
 export class Listeners extends Context.Reference<Listeners>()("effect-llm/Attempts/Listeners", {
   defaultValue: (): ReadonlyArray<Listener> => []
+}) {}
+
+/** Which attempt of its call is under way: retries say so. */
+export class Ordinal extends Context.Reference<Ordinal>()("effect-llm/Attempts/Ordinal", {
+  defaultValue: (): Pick<Attempt, "number" | "waitMillis" | "after"> => ({ number: 1, waitMillis: 0, after: undefined })
 }) {}
 
 /** What the attempts of an effect are marked with. */
@@ -121,9 +131,7 @@ const watching = (
   context: Context.Context<never>
 ): Watch | undefined => {
   const listeners = Context.get(context, Listeners)
-  return listeners.length === 0
-    ? undefined
-    : new Watch(client, operation, request, listeners, Context.get(context, Tags))
+  return listeners.length === 0 ? undefined : new Watch(client, operation, request, listeners, context)
 }
 
 interface Answer {
@@ -143,7 +151,7 @@ class Watch {
     private readonly operation: Attempt["operation"],
     private readonly request: ChatRequest | EmbedRequest,
     private readonly listeners: ReadonlyArray<Listener>,
-    private readonly tags: Readonly<Record<string, string>>
+    private readonly context: Context.Context<never>
   ) {}
 
   call<A extends Answer>(call: Effect.Effect<A, LlmError>): Effect.Effect<A, LlmError> {
@@ -211,8 +219,9 @@ class Watch {
       firstPartMillis: this.firstPartAt === undefined ? undefined : this.firstPartAt - this.started,
       usage: isExact ? reported : { ...estimate(this.request, text), ...definedOnly(reported) },
       isExact,
+      ...Context.get(this.context, Ordinal),
       metadata,
-      tags: this.tags
+      tags: Context.get(this.context, Tags)
     }
     for (const listener of this.listeners) listener(attempt)
   }

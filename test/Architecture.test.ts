@@ -86,7 +86,6 @@ const floorOf = (file: string): Floor | undefined => {
   const folder = file.includes("/") ? file.slice(0, file.indexOf("/")) : ""
   if (folder !== "") return isFloor(folder) ? folder : undefined
   if (file === "index.ts" || file === "node.ts") return "entry"
-  if (file === "Tokenizer.ts") return "tokenizer"
   if (["Attempts.ts", "Ledger.ts", "LlmClient.ts"].includes(file)) return "client"
   if (file === "Tokenizer.ts") return "tokenizer"
   return file.endsWith("Node.ts") ? "node" : "domain"
@@ -154,6 +153,7 @@ const namespacesOf = (file: string): ReadonlyArray<string> =>
 const internal = [
   "BodyReader.ts",
   "CanonicalJson.ts",
+  "GenAiSpan.ts",
   "Places.ts",
   "PriceList.ts",
   "UndiciConnectorNode.ts",

@@ -15,6 +15,7 @@ const policies: Readonly<Record<string, AnyPolicy>> = {
   concurrency: Policy.concurrency(4),
   throttle: Policy.throttle("1 millis"),
   cache: Policy.cache(),
+  telemetry: Policy.telemetry(),
   mapRequest: Policy.mapRequest((request) => ({ ...request, metadata: { seen: true } })),
   mapCompletion: Policy.mapCompletion((completion) => completion),
   route: (layer) =>

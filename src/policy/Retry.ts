@@ -11,6 +11,7 @@ import * as FiberRef from "effect/FiberRef"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import { type Attempt, Ordinal } from "../Attempts.js"
 import type { ChatRequest } from "../ChatRequest.js"
 import type { Service } from "../LlmClient.js"
 import { isRetryable, type LlmError, withAttempts } from "../LlmError.js"
@@ -79,6 +80,7 @@ type Driver = Schedule.ScheduleDriver<unknown, LlmError>
 /** The attempts of one call. The Schedule is started by the first failure: most calls have none. */
 class Tries {
   private failed = 0
+  private attempt: Pick<Attempt, "number" | "waitMillis" | "after"> = { number: 1, waitMillis: 0, after: undefined }
   /** What a deadline further out had counted when the call began: attempts of retries further out. */
   private before: number | undefined
   private driver: Driver | undefined
@@ -117,9 +119,24 @@ class Tries {
       this.driver === undefined ? Schedule.driver(this.schedule) : Effect.succeed(this.driver),
       (driver) => {
         this.driver = driver
-        return Effect.matchEffect(driver.next(error), { onFailure: () => last, onSuccess: () => Effect.void })
+        return Effect.clockWith((clock) => {
+          const failedAt = clock.unsafeCurrentTimeMillis()
+          return Effect.matchEffect(driver.next(error), {
+            onFailure: () => last,
+            onSuccess: () =>
+              Effect.sync(() => {
+                const waitMillis = clock.unsafeCurrentTimeMillis() - failedAt
+                this.attempt = { number: this.attempt.number + 1, waitMillis, after: error._tag }
+              })
+          })
+        })
       }
     )
+  }
+
+  /** Which attempt it is, for whoever watches the attempts. */
+  get ordinal(): Pick<Attempt, "number" | "waitMillis" | "after"> {
+    return this.attempt
   }
 
   total<A extends { readonly attempts: number }>(answer: A): A {
@@ -131,10 +148,10 @@ const repeated = <A extends { readonly attempts: number }>(
   call: Effect.Effect<A, LlmError>,
   tries: Tries
 ): Effect.Effect<A, LlmError> =>
-  Effect.zipRight(tries.started, call).pipe(
+  Effect.zipRight(tries.started, tries.isFirst ? call : Effect.provideService(call, Ordinal, tries.ordinal)).pipe(
     Effect.matchEffect({
       onSuccess: (answer) => Effect.succeed(tries.total(answer)),
-      onFailure: (error) => Effect.zipRight(tries.next(error), repeated(call, tries))
+      onFailure: (error) => Effect.flatMap(tries.next(error), () => repeated(call, tries))
     })
   )
 
@@ -145,7 +162,7 @@ const repeatedStream = (
 ): Stream.Stream<StreamPart, LlmError> =>
   Stream.fromEffect(tries.started).pipe(
     Stream.drain,
-    Stream.concat(stream),
+    Stream.concat(tries.isFirst ? stream : Stream.provideService(stream, Ordinal, tries.ordinal)),
     Stream.mapChunks((parts) => {
       given.note(parts)
       return tries.isFirst ? parts : Chunk.map(parts, (part) => (part._tag === "Finish" ? tries.total(part) : part))
@@ -153,6 +170,6 @@ const repeatedStream = (
     Stream.catchAll((error) =>
       given.visible
         ? Stream.fail(tries.last(given.failure(error)))
-        : Stream.unwrap(Effect.as(tries.next(error), repeatedStream(stream, tries, given)))
+        : Stream.unwrap(Effect.map(tries.next(error), () => repeatedStream(stream, tries, given)))
     )
   )

@@ -11,7 +11,7 @@ import * as Stream from "effect/Stream"
 import * as ChatRequest from "../ChatRequest.js"
 import type { Completion } from "../Completion.js"
 import { LlmClient, type Service } from "../LlmClient.js"
-import { InvalidRequest, type LlmError, UnsupportedFeature } from "../LlmError.js"
+import { InvalidRequest, type LlmError, notSent, UnsupportedFeature } from "../LlmError.js"
 import * as Prompt from "../Prompt.js"
 import * as StreamPart from "../StreamPart.js"
 import { AnswerText, type Shape } from "./AnswerText.js"
@@ -98,7 +98,7 @@ const wrapped = (next: Service, template: ConversationTemplate): Service => {
     // What no provider could take is not hidden in a text: the client says so.
     if (Option.isSome(ChatRequest.validate(request))) return Either.right(request)
     return Either.mapLeft(toRequest(template, request), ({ message, reason }) => {
-      const common = { provider: next.provider, model: request.model ?? next.model, attempts: 0, message }
+      const common = { provider: next.provider, model: request.model ?? next.model, ...notSent, message }
       return reason === "Unsupported"
         ? new UnsupportedFeature({ ...common, feature: "conversation template" })
         : new InvalidRequest({ ...common, param: "prompt" })

@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import * as ChatRequest from "../ChatRequest.js"
 import * as Completion from "../Completion.js"
 import { LlmClient, type Service } from "../LlmClient.js"
-import { type ContextLengthExceeded, InvalidRequest, isLlmError, type LlmError } from "../LlmError.js"
+import { type ContextLengthExceeded, InvalidRequest, isLlmError, type LlmError, notSent } from "../LlmError.js"
 import { Places } from "../Places.js"
 import * as Prompt from "../Prompt.js"
 import * as StreamPart from "../StreamPart.js"
@@ -174,7 +174,7 @@ export const makeKept = <E>(
         if (Option.isSome(problem)) {
           const { provider } = client
           const model = asked.model ?? client.model
-          return yield* new InvalidRequest({ provider, model, attempts: 0, param: "prompt", message: problem.value })
+          return yield* new InvalidRequest({ provider, model, ...notSent, param: "prompt", message: problem.value })
         }
         yield* keeper.check
         return { ...asked, prompt: yield* promptOf(added, asked) }

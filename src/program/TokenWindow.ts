@@ -5,7 +5,7 @@
 import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as ChatRequest from "../ChatRequest.js"
-import { ContextLengthExceeded } from "../LlmError.js"
+import { ContextLengthExceeded, notSent } from "../LlmError.js"
 import type { Message, Prompt } from "../Prompt.js"
 import { type Encoding, Tokenizer, type TokenizerError } from "../Tokenizer.js"
 import { turnsOf } from "./History.js"
@@ -80,7 +80,7 @@ export const make = (
             return yield* new ContextLengthExceeded({
               provider,
               model: model ?? "",
-              attempts: 0,
+              ...notSent,
               message:
                 `the newest turn has ${tokens - fixed} tokens, the system messages ${fixed - around}, what is around them ` +
                 `${around}: with ${reserved} kept for the answer, this is more than the context of ${contextLength}`

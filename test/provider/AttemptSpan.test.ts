@@ -1,63 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, type Context, Deferred, Effect, Exit, Fiber, Inspectable, Option, Stream, Tracer } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Inspectable, Option, Stream } from "effect"
 import { ChatRequest, type LlmClient } from "effect-llm"
+import { attributesOf, type TestSpan, tracing } from "../TestTracer.js"
 import * as HttpStub from "./HttpStub.js"
 
 const { chunk, events, frames, json, reads } = HttpStub
 
 const request = ChatRequest.make("Tell me a secret")
-
-class TestSpan implements Tracer.Span {
-  readonly _tag = "Span"
-  readonly spanId: string
-  readonly traceId = "trace"
-  readonly sampled = true
-  readonly attributes = new Map<string, unknown>()
-  readonly links: Array<Tracer.SpanLink> = []
-  status: Tracer.SpanStatus
-  exit: Exit.Exit<unknown, unknown> | undefined
-  ends = 0
-
-  constructor(
-    readonly name: string,
-    readonly parent: Option.Option<Tracer.AnySpan>,
-    readonly context: Context.Context<never>,
-    startTime: bigint,
-    readonly kind: Tracer.SpanKind,
-    id: number
-  ) {
-    this.spanId = `span-${id}`
-    this.status = { _tag: "Started", startTime }
-  }
-
-  end(endTime: bigint, exit: Exit.Exit<unknown, unknown>): void {
-    this.ends++
-    this.exit = exit
-    this.status = { _tag: "Ended", startTime: this.status.startTime, endTime, exit }
-  }
-  attribute(key: string, value: unknown): void {
-    this.attributes.set(key, value)
-  }
-  event(): void {}
-  addLinks(links: ReadonlyArray<Tracer.SpanLink>): void {
-    this.links.push(...links)
-  }
-}
-
-/** A tracer that keeps its spans. */
-const tracing = (): { readonly tracer: Tracer.Tracer; readonly spans: ReadonlyArray<TestSpan> } => {
-  const spans: Array<TestSpan> = []
-  const tracer = Tracer.make({
-    span: (name, parent, context, _links, startTime, kind, options) => {
-      const span = new TestSpan(name, parent, context, startTime, kind, spans.length)
-      for (const [key, value] of Object.entries(options?.attributes ?? {})) span.attribute(key, value)
-      spans.push(span)
-      return span
-    },
-    context: (f) => f()
-  })
-  return { tracer, spans }
-}
 
 /** The spans of what is done with a client. */
 const spansOf = <A, E>(
@@ -70,8 +19,6 @@ const spansOf = <A, E>(
     yield* Effect.exit(use(client)).pipe(Effect.withTracer(tracer))
     return spans
   })
-
-const attributesOf = (span: TestSpan | undefined): object => Object.fromEntries(span?.attributes ?? [])
 
 const whole = (): Response => json(HttpStub.answer())
 
@@ -88,6 +35,7 @@ const chatAttributes = {
   "gen_ai.operation.name": "chat",
   "gen_ai.provider.name": "openai",
   "gen_ai.request.model": "gpt-4.1-mini",
+  "effect_llm.attempt": 1,
   "gen_ai.response.model": "gpt-4.1-mini-2025-04-14",
   "gen_ai.response.id": "chatcmpl-1",
   "gen_ai.response.finish_reasons": ["stop"],
@@ -169,6 +117,7 @@ describe("with a tracer", () => {
         "gen_ai.operation.name": "embeddings",
         "gen_ai.provider.name": "openai",
         "gen_ai.request.model": "e",
+        "effect_llm.attempt": 1,
         "gen_ai.response.model": "e-1",
         "gen_ai.usage.input_tokens": 3
       })
