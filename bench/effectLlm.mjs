@@ -1,17 +1,21 @@
-// What both rows of effect-llm share: the same calls over whichever HttpClient layer.
+// What all rows of effect-llm share: the same calls, over whichever HttpClient layer and provider.
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
-import { LlmClient, OpenAi, StreamPart } from "../dist/index.js"
-import { model, prompt } from "./payload.mjs"
+import { Anthropic, Gemini, LlmClient, OpenAi, StreamPart } from "../dist/index.js"
+import { model, models, prompt } from "./payload.mjs"
+
+const apiKey = Redacted.make("key")
+
+export const openAi = (baseUrl) => OpenAi.layer({ apiKey, baseUrl, model })
+export const anthropic = (baseUrl) => Anthropic.layer({ apiKey, baseUrl, model: models.anthropic })
+export const gemini = (baseUrl) => Gemini.layer({ apiKey, baseUrl, model: models.gemini })
 
 export const makeOver =
-  (httpClient) =>
+  (httpClient, provider = openAi) =>
   ({ baseUrl, connections }) => {
-    const runtime = ManagedRuntime.make(
-      OpenAi.layer({ apiKey: Redacted.make("key"), baseUrl, model }).pipe(Layer.provide(httpClient(connections)))
-    )
+    const runtime = ManagedRuntime.make(provider(baseUrl).pipe(Layer.provide(httpClient(connections))))
     const complete = Effect.map(LlmClient.complete(prompt), (completion) => completion.text)
 
     return {

@@ -1,6 +1,8 @@
 // What the server says and what a client must have heard: one source for both, so that every answer can be checked.
 
 export const model = "gpt-4.1-mini"
+/** What those are called that speak protocols of their own. */
+export const models = { anthropic: "claude-sonnet-4-5", gemini: "gemini-2.5-flash" }
 export const prompt = "Name three habits of careful engineers and say in one sentence each why they pay off."
 
 export const answer =

@@ -105,12 +105,17 @@ for (let round = 0; round < rounds; round++) {
   for (const scenario of chosenScenarios) {
     if (scenario === "import" || scenario === "program") continue
     for (const client of rotate(clients, round)) {
-      if (round < (clientList[client].rounds?.[scenario] ?? rounds)) plan.push({ round, of: rounds, scenario, client })
+      const { rounds: fewer, scenarios: only } = clientList[client]
+      if (only !== undefined && !only.includes(scenario)) continue
+      if (round < (fewer?.[scenario] ?? rounds)) plan.push({ round, of: rounds, scenario, client })
     }
   }
 }
 if (chosenScenarios.includes("import")) {
-  const subjects = importSubjects(clients, isBuilt)
+  const subjects = importSubjects(
+    clients.filter((client) => clientList[client].scenarios === undefined),
+    isBuilt
+  )
   for (let round = 0; round < importRounds; round++) {
     for (const [client, url] of rotate(subjects, round)) {
       plan.push({ round, of: importRounds, scenario: "import", client, url })

@@ -1,154 +1,11 @@
-// The loopback provider, a process of its own: OpenAI's Chat Completions and, for @effect/ai-openai, its Responses API.
+// The loopback provider, a process of its own, in the protocols of `surfaces.mjs`.
 // The first path segment says how it behaves, so that clients need no special header:
 //   /plain/v1        answers at once            /chunks-500/v1  streams 500 chunks as fast as they are taken
 //   /delay-50/v1     answers after 50 ms        /first-20/v1    the first token after 20 ms, then nine more
 //   /hold-2000/v1    answers nobody until 2,000 calls are waiting
 import { createServer } from "node:http"
-import { answer, heldToken, model, tokenAt } from "./payload.mjs"
-
-const created = 1770933883
-const usage = {
-  prompt_tokens: 24,
-  completion_tokens: 76,
-  total_tokens: 100,
-  prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
-  completion_tokens_details: {
-    reasoning_tokens: 0,
-    audio_tokens: 0,
-    accepted_prediction_tokens: 0,
-    rejected_prediction_tokens: 0
-  }
-}
-const event = (data) => Buffer.from(`data: ${JSON.stringify(data)}\n\n`)
-const namedEvent = (data) => Buffer.from(`event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`)
-/** Streams repeat after as many chunks; distinct enough that no parser sees the same bytes twice in one read. */
-const period = 1000
-
-// ---- Chat Completions
-
-const chatBody = Buffer.from(
-  JSON.stringify({
-    id: "chatcmpl-D8Z5f52zQqikDBEKQMQoYcWMcWPeU",
-    object: "chat.completion",
-    created,
-    model,
-    choices: [
-      {
-        index: 0,
-        message: { role: "assistant", content: answer, refusal: null, annotations: [] },
-        logprobs: null,
-        finish_reason: "stop"
-      }
-    ],
-    usage,
-    service_tier: "default",
-    system_fingerprint: "fp_de604bd877"
-  })
-)
-
-const chatChunk = (delta, finishReason = null) => ({
-  id: "chatcmpl-D8Z5oo6uDh67AD85p73ksdT1KxhE0",
-  object: "chat.completion.chunk",
-  created,
-  model,
-  service_tier: "default",
-  system_fingerprint: "fp_de604bd877",
-  choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }]
-})
-
-const chat = {
-  body: chatBody,
-  head: [event(chatChunk({ role: "assistant", content: "", refusal: null }))],
-  token: (text) => event(chatChunk({ content: text })),
-  tokens: Array.from({ length: period }, (_, index) => event(chatChunk({ content: tokenAt(index) }))),
-  tail: (request) => [
-    event(chatChunk({}, "stop")),
-    ...(request.stream_options?.include_usage === true ? [event({ ...chatChunk({}), choices: [], usage })] : []),
-    Buffer.from("data: [DONE]\n\n")
-  ]
-}
-
-// ---- Responses
-
-const messageItem = (status, text) => ({
-  id: "msg_68af4030592c81938ec0a5fbab4a3e9f05438e46b5f69a3b",
-  type: "message",
-  status,
-  role: "assistant",
-  content: text === undefined ? [] : [{ type: "output_text", text, annotations: [], logprobs: [] }]
-})
-
-const response = (status, output) => ({
-  id: "resp_68af4030baa48193b0b43b4c2a176a1a05438e46b5f69a3b",
-  object: "response",
-  created_at: created,
-  status,
-  background: false,
-  error: null,
-  incomplete_details: null,
-  instructions: null,
-  max_output_tokens: null,
-  model,
-  output,
-  parallel_tool_calls: true,
-  previous_response_id: null,
-  service_tier: "default",
-  temperature: 1,
-  text: { format: { type: "text" } },
-  tool_choice: "auto",
-  tools: [],
-  top_p: 1,
-  truncation: "disabled",
-  usage:
-    status !== "completed"
-      ? null
-      : {
-          input_tokens: 24,
-          input_tokens_details: { cached_tokens: 0 },
-          output_tokens: 76,
-          output_tokens_details: { reasoning_tokens: 0 },
-          total_tokens: 100
-        },
-  user: null,
-  metadata: {}
-})
-
-const place = { output_index: 0, content_index: 0, item_id: messageItem("completed").id }
-const delta = (text, sequence) =>
-  namedEvent({ type: "response.output_text.delta", sequence_number: sequence, ...place, delta: text, logprobs: [] })
-
-const responses = {
-  body: Buffer.from(JSON.stringify(response("completed", [messageItem("completed", answer)]))),
-  head: [
-    { type: "response.created", sequence_number: 0, response: response("in_progress", []) },
-    { type: "response.output_item.added", sequence_number: 1, output_index: 0, item: messageItem("in_progress") },
-    {
-      type: "response.content_part.added",
-      sequence_number: 2,
-      ...place,
-      part: { type: "output_text", text: "", annotations: [], logprobs: [] }
-    }
-  ].map(namedEvent),
-  token: (text) => delta(text, 3),
-  tokens: Array.from({ length: period }, (_, index) => delta(tokenAt(index), 3 + index)),
-  tail: () =>
-    [
-      { type: "response.output_text.done", sequence_number: 1003, ...place, text: answer, logprobs: [] },
-      {
-        type: "response.output_item.done",
-        sequence_number: 1004,
-        output_index: 0,
-        item: messageItem("completed", answer)
-      },
-      {
-        type: "response.completed",
-        sequence_number: 1005,
-        response: response("completed", [messageItem("completed", answer)])
-      }
-    ].map(namedEvent)
-}
-
-const surfaces = { "chat/completions": chat, responses }
+import { heldToken } from "./payload.mjs"
+import { period, readTarget } from "./surfaces.mjs"
 
 // ---- Behaviour
 
@@ -233,14 +90,13 @@ const parse = (body) => {
 }
 
 const handle = (path, body, reply) => {
-  const [, behaviour, amountText, surfaceName] = /^\/([a-z]+)-?(\d*)\/v1\/([a-z/]+)$/.exec(path) ?? []
-  const surface = surfaces[surfaceName]
-  if (surface === undefined) return reject(reply, 404, `no such path: ${path}`)
+  const [, behaviour, amountText, operation = ""] = /^\/([a-z]+)-?(\d*)\/v1\/(.+)$/.exec(path) ?? []
   const request = parse(body)
+  const { model, streaming, surface } = readTarget(operation, request)
+  if (surface === undefined) return reject(reply, 404, `no such path: ${path}`)
   if (request === undefined) return reject(reply, 400, `the body is not JSON: ${body}`)
-  if (request.model !== model) return reject(reply, 404, `no such model: ${request.model}`)
+  if (model !== surface.model) return reject(reply, 404, `no such model: ${model}`)
   const amount = Number(amountText)
-  const streaming = request.stream === true
   switch (`${behaviour} ${streaming ? "stream" : "body"}`) {
     case "plain body":
       return sendBody(surface, reply)

@@ -19,6 +19,17 @@ const targets = [
   { text: "CPU per chunk, 200 streams, × raw", most: 2, figure: ratio("stream-200", "effect-llm", "raw") },
   { text: "CPU per chunk, 1 stream, × openai", below: 1, figure: ratio("stream-1", "effect-llm", "openai") },
   { text: "CPU per chunk, 200 streams, × openai", below: 1, figure: ratio("stream-200", "effect-llm", "openai") },
+  ...["anthropic", "gemini"].flatMap((wire) =>
+    [
+      ["CPU per chunk, 1 stream", "stream-1"],
+      ["CPU per chunk, 200 streams", "stream-200"],
+      ["first token", "first-token"]
+    ].map(([text, scenario]) => ({
+      text: `${text}, ${wire}'s wire × openai's`,
+      most: 1.5,
+      figure: ratio(scenario, `effect-llm-${wire}`, "effect-llm")
+    }))
+  ),
   { text: "batch, wall time × raw", most: 1.15, figure: ratio("batch", "effect-llm", "raw") },
   { text: "LlmCall with templates, µs above the bare call", most: 20, figure: median("program", "call-of-text") },
   { text: "LlmCall with output, µs above the bare call", most: 20, figure: median("program", "call-with-output") },

@@ -72,7 +72,8 @@ const client = (seen: Ref.Ref<Seen>) =>
     watched(seen),
     Policy.attemptTimeout("30 seconds"),
     Policy.concurrency(concurrency),
-    Policy.retry(RetryPolicy.exponential({ base: "100 millis" })),
+    // A fifth of the requests fail here; the usual budget of retries is a tenth of the calls.
+    Policy.retry(RetryPolicy.exponential({ base: "100 millis" }), { budget: { ratio: 0.5 } }),
     Policy.cache(),
     Layer.provide(UndiciHttpClient.layerWith({ connections: concurrency }))
   )

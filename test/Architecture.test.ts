@@ -217,6 +217,13 @@ describe("what is public can be reached, and nothing else lies about", () => {
     }
   )
 
+  it("a vendor of the OpenAI-compatible family is a row of at most 10 lines", () => {
+    const rows = read("src/provider/Vendors.ts").split(/^export const vendors = \{$|^\} as const satisfies/m)[1] ?? ""
+    const vendors = rows.split(/^ {2}(?=["\w-]+: \{)/m).slice(1)
+    expect(vendors.length).toBeGreaterThan(10)
+    expect(vendors.filter((vendor) => vendor.trimEnd().split("\n").length > 10)).toEqual([])
+  })
+
   it("no file is named after nothing", () => {
     expect(files.filter((file) => /(?:^|\/)(?:utils?|helpers?|common|misc|shared)\b/i.test(file))).toEqual([])
     expect(files.filter((file) => !/^(?:index|main|node|[A-Z]\w*)\.ts$/.test(basename(file)))).toEqual([])

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Fault from "../testing/simulator/Fault.js"
 import * as Simulator from "../testing/Simulator.js"
+import * as SimulatedProviders from "./SimulatedProviders.js"
 
 /** How a command's effect is run; by the main program. */
 export type Run = (effect: Effect.Effect<void, unknown>) => void
@@ -12,7 +13,7 @@ export type Run = (effect: Effect.Effect<void, unknown>) => void
 export const register = (program: Command, run: Run): void => {
   program
     .command("simulate")
-    .description("serve a simulated model over the OpenAI protocol on this machine")
+    .description("serve simulated models on this machine, in the protocols of OpenAI and all other providers")
     .option("--port <number>", "port to listen on; 0 takes any that is free", whole(0, 65_535), 4010)
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--seed <number>", "what the answers and faults follow from", whole(0, Number.MAX_SAFE_INTEGER), 0)
@@ -46,7 +47,7 @@ interface Flags {
 const simulate = (flags: Flags): Effect.Effect<void, Simulator.ListenFailed> =>
   Effect.gen(function* () {
     const simulator = yield* Simulator.Simulator
-    yield* print(banner(simulator.url, flags.apiKey !== undefined))
+    yield* print(banner(simulator, flags.apiKey !== undefined))
     yield* Stream.runForEach(simulator.ended, (request) => print(requestLine(request, process.stdout.isTTY === true)))
   }).pipe(
     Effect.onInterrupt(() =>
@@ -109,9 +110,9 @@ const rate = (text: string, others: Rates = {}): Rates => {
   return rates
 }
 
-const banner = (url: string, ownKey: boolean): string => {
+const banner = ({ url, urls }: Simulator.Service, ownKey: boolean): string => {
   const key = ownKey ? "$OPENAI_API_KEY" : "simulated"
-  return `Simulating OpenAI at ${url} (Ctrl-C stops)
+  return `Simulating OpenAI at ${url}, and other providers beside it (Ctrl-C stops)
 
   export OPENAI_BASE_URL=${url}
   export OPENAI_API_KEY=${ownKey ? "(the key given as --api-key)" : key}
@@ -119,6 +120,10 @@ const banner = (url: string, ownKey: boolean): string => {
   curl ${url}/chat/completions \\
     -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" \\
     -d '{"model":"gpt-4.1-mini","messages":[{"role":"user","content":"Hello"}]}'
+
+Or as another provider:
+
+${SimulatedProviders.exports(urls, key)}
 `
 }
 

@@ -43,6 +43,9 @@ export interface Options {
 
 // --- Endpoint ----------------------------------------------------------------
 
+/** The portal also shows endpoints with the path of the newer surface. */
+const resourceOf = (endpoint: string): string => endpoint.replace(/\/openai(?:\/v1)?$/, "")
+
 /** The deployment is in the path of the older surface, and in the body's `model` of the newer one. */
 const urlAt =
   (endpoint: string, apiVersion: string | undefined, paths: OpenAiApi.Spoken["paths"]): HttpProvider.Options["url"] =>
@@ -104,7 +107,7 @@ const makeNamed = (
 ): Effect.Effect<Service, ConfigError.ConfigError, HttpClient.HttpClient> =>
   Effect.gen(function* () {
     const { api, apiVersion, defaults, deployment, embeddingDeployment = deployment } = options
-    const endpoint = yield* Settings.secureUrl(named.endpoint, options.endpoint)
+    const endpoint = resourceOf(yield* Settings.secureUrl(named.endpoint, options.endpoint))
     if (apiVersion !== undefined) yield* Settings.name(named.apiVersion, apiVersion)
     const quirks = quirksOf(apiVersion, options.isReasoningModel)
     const { paths, wire } = yield* OpenAiApi.speak(named.api, api, quirks)

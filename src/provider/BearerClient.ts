@@ -20,7 +20,8 @@ export interface DataSheet {
   readonly baseUrl: string | undefined
   /** Whether the server at a base URL asks for a key. */
   readonly needsKey: (baseUrl: string) => boolean
-  readonly quirks: Partial<ChatCompletions.Quirks>
+  /** What the server at a base URL does differently. */
+  readonly quirks: (baseUrl: string) => Partial<ChatCompletions.Quirks>
 }
 
 export interface Options {
@@ -71,7 +72,7 @@ export const make = (
       provider: sheet.provider,
       model,
       embeddingModel,
-      wire: ChatCompletions.make({ ...commonQuirks, ...sheet.quirks }),
+      wire: ChatCompletions.make({ ...commonQuirks, ...sheet.quirks(baseUrl) }),
       url: (operation) => baseUrl + paths[operation],
       headers: { ...options.headers, ...bearer },
       secrets: apiKey === undefined ? [] : [apiKey],

@@ -38,6 +38,7 @@ import { notAnAnswer } from "./NotAnAnswer.js"
 import * as RequestBody from "./RequestBody.js"
 import * as Settings from "./Settings.js"
 import { StreamReading } from "./StreamReading.js"
+import * as WholeBody from "./WholeBody.js"
 
 /** By their names, of any case. */
 export type Headers = Readonly<Record<string, string>>
@@ -197,8 +198,8 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
         const started = clock.unsafeCurrentTimeMillis()
         const { origin } = outgoing
         return send(operation, outgoing, (response, clean) =>
-          Effect.matchEffect(response.text, {
-            onFailure: (error) => Effect.fail(clean(Connection.broken(origin, error))),
+          Effect.matchEffect(WholeBody.read(origin, response), {
+            onFailure: (error) => Effect.fail(clean(error)),
             onSuccess: (text) => {
               const now = clock.unsafeCurrentTimeMillis()
               const received = receivedWith(origin, response, now)

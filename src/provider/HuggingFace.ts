@@ -27,8 +27,8 @@ const sheet: BearerClient.DataSheet = {
   provider: "huggingface",
   baseUrl: router,
   needsKey: (baseUrl) => baseUrl === router,
-  // What text-embeddings-inference takes unless it is told otherwise.
-  quirks: { maxEmbeddingInputs: 32 }
+  // The router has none; 32 are what text-embeddings-inference takes unless it is told otherwise.
+  quirks: (baseUrl) => ({ maxEmbeddingInputs: baseUrl === router ? 0 : 32 })
 }
 
 // --- Client and layers -------------------------------------------------------

@@ -4,6 +4,7 @@
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as ChatCompletions from "../wire/ChatCompletions.js"
+import * as OpenAiParts from "../wire/OpenAiParts.js"
 import type { Wire } from "../wire/Wire.js"
 import type * as HttpProvider from "./HttpProvider.js"
 import * as Settings from "./Settings.js"
@@ -26,7 +27,9 @@ const chatCompletions = ({ asksForUsage, isReasoningModel }: Quirks): Wire =>
     maxTokensField: (model) => (isReasoningModel(model) ? "max_completion_tokens" : "max_tokens"),
     isReasoningModel,
     asksForUsage,
-    maxEmbeddingInputs
+    maxEmbeddingInputs,
+    toolCallId: /^.{1,40}$/s,
+    images: OpenAiParts.images
   })
 
 /** These refuse a prompt in which another model has thought. */

@@ -76,7 +76,7 @@ const sheetOf = (
     provider: vendor,
     baseUrl: row.baseUrl,
     needsKey: () => row.isKeyOptional !== true,
-    quirks: { ...row.quirks, ...quirks }
+    quirks: () => ({ ...row.quirks, ...quirks })
   })
 }
 
@@ -84,7 +84,7 @@ const sheetOfServer = ({ provider = "openai-compatible", quirks = {} }: ServerOp
   provider,
   baseUrl: undefined,
   needsKey: () => false,
-  quirks
+  quirks: () => quirks
 })
 
 // --- Client and layers -------------------------------------------------------

@@ -73,7 +73,7 @@ const anyServer: BearerClient.DataSheet = {
   provider: "openai-compatible",
   baseUrl: undefined,
   needsKey: () => false,
-  quirks: {}
+  quirks: () => ({})
 }
 
 const variablesOfAnyServer: BearerClient.Names = {

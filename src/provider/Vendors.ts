@@ -17,6 +17,10 @@ export interface Row {
   readonly quirks?: Partial<Quirks>
 }
 
+const noImages = { types: [] } as const
+
+const webImages = { types: ["image/png", "image/jpeg", "image/gif", "image/webp"] } as const
+
 export const vendors = {
   cerebras: {
     baseUrl: "https://api.cerebras.ai/v1",
@@ -24,14 +28,15 @@ export const vendors = {
     quirks: {
       maxTokensField: () => "max_completion_tokens",
       maxEmbeddingInputs: 0,
-      untaken: ["frequencyPenalty", "presencePenalty"]
+      untaken: ["frequencyPenalty", "presencePenalty"],
+      images: noImages
     }
   },
   deepseek: {
     baseUrl: "https://api.deepseek.com/v1",
     keyVariable: "DEEPSEEK_API_KEY",
     // A turn that called tools is refused without the reasoning that led to it.
-    quirks: { reasoningField: "reasoning_content", takesJsonSchema: false, maxEmbeddingInputs: 0 }
+    quirks: { reasoningField: "reasoning_content", takesJsonSchema: false, maxEmbeddingInputs: 0, images: noImages }
   },
   fireworks: { baseUrl: "https://api.fireworks.ai/inference/v1", keyVariable: "FIREWORKS_API_KEY" },
   groq: {
@@ -40,19 +45,29 @@ export const vendors = {
     quirks: { maxTokensField: () => "max_completion_tokens", maxEmbeddingInputs: 0 }
   },
   "llama-cpp": { baseUrl: "http://127.0.0.1:8080/v1", keyVariable: "LLAMA_CPP_API_KEY", isKeyOptional: true },
-  "lm-studio": { baseUrl: "http://127.0.0.1:1234/v1", keyVariable: "LM_STUDIO_API_KEY", isKeyOptional: true },
+  "lm-studio": {
+    baseUrl: "http://127.0.0.1:1234/v1",
+    keyVariable: "LM_STUDIO_API_KEY",
+    isKeyOptional: true,
+    quirks: { images: { urls: "none" } }
+  },
   mistral: {
     baseUrl: "https://api.mistral.ai/v1",
     keyVariable: "MISTRAL_API_KEY",
     // It refuses fields that it does not know, and reports the usage of a stream unasked.
-    quirks: { asksForUsage: false, seedField: "random_seed" }
+    quirks: { asksForUsage: false, seedField: "random_seed", toolCallId: /^[a-zA-Z0-9]{9}$/, images: webImages }
   },
   moonshot: {
     baseUrl: "https://api.moonshot.ai/v1",
     keyVariable: "MOONSHOT_API_KEY",
-    quirks: { reasoningField: "reasoning_content", maxEmbeddingInputs: 0 }
+    quirks: { reasoningField: "reasoning_content", maxEmbeddingInputs: 0, images: { ...webImages, urls: "none" } }
   },
-  ollama: { baseUrl: "http://127.0.0.1:11434/v1", keyVariable: "OLLAMA_API_KEY", isKeyOptional: true },
+  ollama: {
+    baseUrl: "http://127.0.0.1:11434/v1",
+    keyVariable: "OLLAMA_API_KEY",
+    isKeyOptional: true,
+    quirks: { images: { urls: "none" } }
+  },
   openrouter: {
     baseUrl: "https://openrouter.ai/api/v1",
     keyVariable: "OPENROUTER_API_KEY",
@@ -68,7 +83,7 @@ export const vendors = {
   xai: {
     baseUrl: "https://api.x.ai/v1",
     keyVariable: "XAI_API_KEY",
-    quirks: { maxTokensField: () => "max_completion_tokens" }
+    quirks: { maxTokensField: () => "max_completion_tokens", images: { types: ["image/png", "image/jpeg"] } }
   }
 } as const satisfies Readonly<Record<string, Row>>
 

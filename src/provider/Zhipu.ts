@@ -61,6 +61,7 @@ const wire = ChatCompletions.make({
   maxEmbeddingInputs: 64,
   reasoningField: "reasoning_content",
   untaken: ["frequencyPenalty", "presencePenalty"],
+  images: { types: ["image/png", "image/jpeg"] },
   takesJsonSchema: false
 })
 

@@ -25,19 +25,23 @@ import * as InProcess from "./simulator/InProcess.js"
 import type { RecordedRequest, Stats } from "./simulator/Ledger.js"
 import type { ListenFailed } from "./simulator/ListenFailed.js"
 import type { Options } from "./simulator/Options.js"
+import { type Provider, urlsAt } from "./simulator/Places.js"
 
 export type { Attempt, ErrorDetail, ErrorShape, Fault, Faults } from "./simulator/Fault.js"
 export type { Ending, ModelStats, Outcome, RecordedRequest, Stats } from "./simulator/Ledger.js"
 export { ListenFailed } from "./simulator/ListenFailed.js"
 export type { Options } from "./simulator/Options.js"
+export type { Provider } from "./simulator/Places.js"
 export type { ChatSeen } from "./simulator/Wire.js"
 
 /** A running simulator. */
 export class Simulator extends Context.Tag("effect-llm/testing/Simulator")<Simulator, Service>() {}
 
 export interface Service {
-  /** What a provider takes as its base URL, such as `http://127.0.0.1:4010/v1`. */
+  /** What OpenAI and what speaks its protocol takes as its base URL, such as `http://127.0.0.1:4010/v1`. */
   readonly url: string
+  /** What each provider takes as its `baseUrl`, and Azure's two as their `endpoint`, by their names in errors. */
+  readonly urls: Readonly<Record<Provider, string>>
   /** The port it listens on; 0 in process. */
   readonly port: number
   /** Queues faults: each request takes the next one, ahead of those of the options. */
@@ -63,7 +67,7 @@ export const layer = (options: Options = {}): Layer.Layer<Simulator, ListenFaile
       const { listen } = yield* Effect.promise(() => import("./simulator/ServerNode.js"))
       const host = options.host ?? "127.0.0.1"
       const port = yield* listen(core, { host, port: options.port ?? 0, flushEach: options.flushEach ?? false })
-      return service(core, `http://${host.includes(":") ? `[${host}]` : host}:${port}/v1`, port)
+      return service(core, `http://${host.includes(":") ? `[${host}]` : host}:${port}`, port)
     })
   )
 
@@ -75,14 +79,15 @@ export const layerHttpClient = (options: Options = {}): Layer.Layer<Simulator | 
   Layer.effectContext(
     Effect.sync(() => {
       const core = Core.make(options)
-      return Context.make(Simulator, service(core, "http://simulator.invalid/v1", 0)).pipe(
+      return Context.make(Simulator, service(core, "https://simulator.invalid", 0)).pipe(
         Context.add(HttpClient.HttpClient, InProcess.make(core))
       )
     })
   )
 
-const service = (core: Core.Core, url: string, port: number): Service => ({
-  url,
+const service = (core: Core.Core, origin: string, port: number): Service => ({
+  url: `${origin}/v1`,
+  urls: urlsAt(origin),
   port,
   inject: (...faults) => core.inject(faults),
   stats: core.ledger.stats,

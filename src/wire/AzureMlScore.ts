@@ -85,7 +85,9 @@ const decodeChat: WholeWire["decodeChat"] = (json, received) => {
       new MalformedResponse({ ...origin, requestId, status: 200, message: "the answer has no output", body })
     )
   }
-  const finishReason = FinishReasons.read("", { ...origin, requestId, text, usage: Usage.unknown, hasToolCalls: false })
+  // It never says why, and an empty text is one.
+  const context = { ...origin, requestId, text, usage: Usage.unknown, hasToolCalls: false, isEmpty: false }
+  const finishReason = FinishReasons.read("", context)
   if ("_tag" in finishReason) return Either.left(finishReason)
   return Either.right({
     parts: text === "" ? [] : [{ _tag: "Text", text }],

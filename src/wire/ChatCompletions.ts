@@ -8,6 +8,7 @@ import type * as Completion from "../Completion.js"
 import { MalformedResponse } from "../LlmError.js"
 import * as Prompt from "../Prompt.js"
 import type { StreamPart } from "../StreamPart.js"
+import * as ChatContent from "./ChatContent.js"
 import { adapt, type Quirks } from "./ChatQuirks.js"
 import * as ErrorBody from "./ErrorBody.js"
 import * as ErrorClassification from "./ErrorClassification.js"
@@ -21,6 +22,7 @@ import * as OpenAiUsage from "./OpenAiUsage.js"
 import { encoding, refuse } from "./Refusal.js"
 import { refused, type StreamAssembly } from "./StreamAssembly.js"
 import { ToolCallAssembly } from "./ToolCallAssembly.js"
+import * as ToolCallIds from "./ToolCallIds.js"
 import type { Answer, Encoded, Origin, Wire } from "./Wire.js"
 
 // -----------------------------------------------------------------------------
@@ -35,47 +37,18 @@ export type { Quirks } from "./ChatQuirks.js"
 
 type Body = Record<string, unknown>
 
-const encodeImage = (part: Prompt.ImagePart, origin: Origin): Body => {
-  const { detail } = part
-  const url = OpenAiParts.imageUrl(part, origin)
-  return { type: "image_url", image_url: detail === undefined ? { url } : { url, detail } }
-}
-
-const audioFormats: ReadonlyMap<string, string> = new Map([
-  ["audio/wav", "wav"],
-  ["audio/x-wav", "wav"],
-  ["audio/mpeg", "mp3"],
-  ["audio/mp3", "mp3"]
-])
-
-const encodeFile = (part: Prompt.FilePart, origin: Origin): Body => {
-  const { source, mediaType, name } = part
-  if (source._tag === "Url") return refuse(origin, "file-url", "files are sent as bytes to this provider, not by URL")
-  const format = audioFormats.get(mediaType)
-  if (format !== undefined) return { type: "input_audio", input_audio: { data: source.base64, format } }
-  if (mediaType.startsWith("audio/"))
-    return refuse(origin, "audio", `audio of type ${mediaType} is not taken: send wav or mp3`)
-  return { type: "file", file: OpenAiParts.fileData(mediaType, source.base64, name) }
-}
-
-const encodeUserPart = (part: Prompt.Part, origin: Origin): Body => {
-  switch (part._tag) {
-    case "Text":
-      return { type: "text", text: part.text }
-    case "Image":
-      return encodeImage(part, origin)
-    case "File":
-      return encodeFile(part, origin)
-    default:
-      return refuse(origin, `prompt.${part._tag}`, `a user message cannot hold a part of kind ${part._tag}`)
-  }
-}
+const callId = (id: string, { toolCallId }: Quirks): string =>
+  toolCallId === undefined ? id : ToolCallIds.fitting(id, toolCallId)
 
 const encodeAssistant = (message: Prompt.Message, origin: Origin, quirks: Quirks): Body => {
   const calls: Array<Body> = []
   for (const part of message.content) {
     if (part._tag === "ToolCall") {
-      calls.push({ id: part.id, type: "function", function: { name: part.name, arguments: part.arguments } })
+      calls.push({
+        id: callId(part.id, quirks),
+        type: "function",
+        function: { name: part.name, arguments: part.arguments }
+      })
     } else if (part._tag !== "Text" && part._tag !== "Reasoning") {
       return refuse(origin, `prompt.${part._tag}`, `an assistant message cannot hold a part of kind ${part._tag}`)
     }
@@ -102,14 +75,14 @@ const encodeMessage = (message: Prompt.Message, origin: Origin, quirks: Quirks):
     case "user":
       return named({
         role: "user",
-        content: OpenAiParts.userContent(message, (part) => encodeUserPart(part, origin))
+        content: OpenAiParts.userContent(message, (part) => ChatContent.encodePart(part, origin, quirks.images))
       })
     case "assistant":
       return named(encodeAssistant(message, origin, quirks))
     case "tool":
       return OpenAiParts.toolResults(message, origin, ({ content, id }) => ({
         role: "tool",
-        tool_call_id: id,
+        tool_call_id: callId(id, quirks),
         content
       }))
   }
@@ -220,6 +193,9 @@ const toolCallPieces = (
     const called = Json.record(call.function)
     onPiece({ index: call.index, id: call.id, name: called?.name, arguments: called?.arguments })
   }
+  // What calls were before there were tools; some servers have kept to it.
+  const called = Json.record(message.function_call)
+  if (called !== undefined) onPiece({ name: called.name, arguments: called.arguments })
 }
 
 /** Of any other type it is no content at all. */
@@ -269,7 +245,8 @@ const decodeChat: Wire["decodeChat"] = (json, received) => {
     text,
     usage,
     categories: ErrorBody.answerCategories(answer),
-    hasToolCalls: calls.length > 0
+    hasToolCalls: calls.length > 0,
+    isEmpty: text === "" && reasoning === "" && calls.length === 0
   })
   if ("_tag" in finishReason) return Either.left(finishReason)
   const parts: Array<Completion.OutputPart> = []
@@ -303,6 +280,11 @@ const readEvent: Wire["readEvent"] = (event, assembly, received) => {
     return
   }
   if (chunk === undefined) return assembly.fail(malformed(received, data, "a chunk of the stream is no JSON object"))
+  // Groq's own place for it.
+  const stopped = chunk.x_groq === undefined ? undefined : Json.nonEmptyString(Json.record(chunk.x_groq)?.error)
+  if (stopped !== undefined) {
+    return assembly.fail(ErrorClassification.classifyPayload(received.origin, { error: stopped }, received))
+  }
   readChunk(chunk, assembly)
 }
 
@@ -319,9 +301,11 @@ const readChunk = (chunk: Json.JsonRecord, assembly: StreamAssembly): void => {
   const delta = Json.record(choice.delta)
   if (delta !== undefined) readDelta(delta, assembly)
   const reason = Json.nonEmptyString(choice.finish_reason)
-  if (reason !== undefined) {
-    assembly.finishReason = reason
-    assembly.categories = ErrorBody.answerCategories(chunk)
+  if (reason !== undefined) assembly.finishReason = reason
+  // Azure's filters may speak after the end, in a choice without a delta.
+  if (reason !== undefined || delta === undefined) {
+    const categories = ErrorBody.answerCategories(chunk)
+    if (categories.length > 0) assembly.categories = categories
   }
 }
 
@@ -337,7 +321,8 @@ const readDelta = (delta: Json.JsonRecord, assembly: StreamAssembly): void => {
       (text) => assembly.reasoning(text)
     )
   }
-  if (delta.tool_calls !== undefined) toolCallPieces(delta, (piece) => assembly.toolCall(piece))
+  if (delta.tool_calls !== undefined || delta.function_call !== undefined)
+    toolCallPieces(delta, (piece) => assembly.toolCall(piece))
   assembly.refusal += Json.string(delta.refusal) ?? ""
 }
 

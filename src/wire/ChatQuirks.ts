@@ -4,6 +4,7 @@
  */
 import type * as ChatRequest from "../ChatRequest.js"
 import type * as Completion from "../Completion.js"
+import type * as Images from "./Images.js"
 
 export interface Quirks {
   /** What the limit of generated tokens is called. */
@@ -20,6 +21,10 @@ export interface Quirks {
   readonly reasoningField?: "reasoning_content" | "reasoning" | undefined
   /** Settings that no model of the provider takes: they are not sent, and the answer warns of it. */
   readonly untaken?: ReadonlyArray<keyof ChatRequest.Settings> | undefined
+  /** Which ids of tool calls it takes back; another is replaced, in the call and in its result. Default: any */
+  readonly toolCallId?: RegExp | undefined
+  /** Which images it takes. Default: any */
+  readonly images?: Images.Taken | undefined
   /** Whether an answer can be bound to a JSON schema; false refuses such a request before it is sent. Default: true */
   readonly takesJsonSchema?: boolean | undefined
 }

@@ -92,11 +92,26 @@ const isFilled = (error: unknown): boolean => {
 
 const isErrorStatus = (code: unknown): code is number => typeof code === "number" && code >= 400 && code <= 599
 
+/** What stands at the top of answers and of their chunks. */
+const answerKeys = ["choices", "candidates", "content", "output", "data"] as const
+
+const namesFault = ({ code, statusCode, type }: Json.JsonRecord): boolean =>
+  firstString(code) !== undefined ||
+  isErrorStatus(statusCode) ||
+  (typeof type === "string" && /error|exception/i.test(type))
+
+/** Cerebras, Qwen, Mistral and Azure send the inside of an error bare: words, and a name of the fault. */
+const isBareError = (value: Json.JsonRecord): boolean =>
+  firstString(value["message"]) !== undefined &&
+  namesFault(value) &&
+  answerKeys.every((key) => value[key] === undefined)
+
 const isErrorRecord = (value: Json.JsonRecord): boolean =>
   value["type"] === "error" ||
   value["type"] === "response.failed" ||
   value["object"] === "error" ||
   isFilled(value["error"]) ||
+  isBareError(value) ||
   // Gemini sends the inside of an error bare; gateways in Zhipu's manner say `success: false`.
   (isErrorStatus(value["code"]) && firstString(value["message"]) !== undefined) ||
   (value["success"] === false && firstString(value["msg"], value["message"]) !== undefined)
@@ -187,7 +202,8 @@ const wordsOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): ReadonlyArray<
 }
 
 const statusOf = (outer: Json.JsonRecord, inner: Json.JsonRecord): number | undefined =>
-  [inner["code"], inner["status"], inner["status_code"], outer["code"], outer["status"], outer["status_code"]]
+  [inner, outer]
+    .flatMap((place) => [place["code"], place["status"], place["status_code"], place["statusCode"]])
     .map((value) => (typeof value === "string" && /^[45]\d\d$/.test(value) ? Number(value) : value))
     .find(isErrorStatus)
 

@@ -208,6 +208,12 @@ const messageWithoutJson = (status: number, body: string): string => {
   return title === undefined ? statusText(status) : `${statusText(status)}: ${title}`
 }
 
+/** Azure ML answers 424 for whatever its model's server answers, and tells of that beside it. */
+const statusOf = ({ headers, status }: ErrorAnswer): number => {
+  const model = status === 424 ? headers["ms-azureml-model-error-statuscode"] : undefined
+  return model !== undefined && /^[45]\d\d$/.test(model) ? Number(model) : status
+}
+
 /** The error that an HTTP answer stands for. Takes any answer, and never throws. */
 export const classify = (origin: Origin, answer: ErrorAnswer): LlmError.LlmError => {
   const { body, headers, status } = answer
@@ -220,7 +226,9 @@ export const classify = (origin: Origin, answer: ErrorAnswer): LlmError.LlmError
     return finish(origin, answer, { ...found, kind: "InvalidRequest", message })
   }
   const message = shorten(json === undefined ? messageWithoutJson(status, body) : (error.message ?? statusText(status)))
-  const kind = isSuccess(status) ? "MalformedResponse" : kindOf({ status, words: error.words, message })
+  const kind = isSuccess(status)
+    ? "MalformedResponse"
+    : kindOf({ status: statusOf(answer), words: error.words, message })
   return finish(origin, answer, { ...found, kind, message })
 }
 

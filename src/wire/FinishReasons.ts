@@ -29,6 +29,8 @@ const meanings: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["insufficient_system_resource", "server-failed"],
   ["sensitive", "withheld"],
   ["network_error", "server-failed"],
+  // vLLM, SGLang
+  ["abort", "server-failed"],
   // Anthropic
   ["end_turn", "stop"],
   ["stop_sequence", "stop"],
@@ -67,7 +69,16 @@ export interface Context {
   /** What the provider says of an answer that it withholds. */
   readonly explanation?: string | undefined
   readonly hasToolCalls: boolean
+  /** Nothing came at all. */
+  readonly isEmpty: boolean
 }
+
+/**
+ * An answer without anything in it, whose reason does not explain that. Anthropic's `pause_turn` does: the provider's own
+ * tools are at work.
+ */
+const isNothing = (raw: string, meaning: Meaning, { isEmpty }: Context): boolean =>
+  isEmpty && (meaning === "tool-calls" || (meaning === "other" && raw !== "pause_turn"))
 
 /** The unified reason, or the failure that the word stands for. */
 export const read = (raw: string, context: Context): FinishReason | LlmError => {
@@ -101,6 +112,14 @@ export const read = (raw: string, context: Context): FinishReason | LlmError => 
         message: `the model's answer was malformed (finish reason ${raw})`
       })
     default:
+      if (isNothing(raw, meaning, context)) {
+        return new MalformedResponse({
+          provider,
+          model,
+          requestId,
+          message: `the answer is empty (finish reason ${raw === "" ? "missing" : raw})`
+        })
+      }
       // Gemini and some of OpenAI's family say "stop" when the model calls tools.
       return { unified: context.hasToolCalls && meaning === "stop" ? "tool-calls" : meaning, raw }
   }

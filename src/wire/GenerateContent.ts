@@ -5,6 +5,7 @@ import * as Either from "effect/Either"
 import type * as ChatRequest from "../ChatRequest.js"
 import type * as Completion from "../Completion.js"
 import { type ContentCategory, ContentFiltered, excerpt, type LlmError } from "../LlmError.js"
+import type { JsonSchema } from "../Tool.js"
 import * as ErrorBody from "./ErrorBody.js"
 import * as ErrorClassification from "./ErrorClassification.js"
 import * as GenerateContentEmbeddings from "./GenerateContentEmbeddings.js"
@@ -15,6 +16,7 @@ import * as Json from "./Json.js"
 import { malformed } from "./Malformed.js"
 import * as Refusal from "./Refusal.js"
 import { StreamAssembly } from "./StreamAssembly.js"
+import * as ToolParameters from "./ToolParameters.js"
 import * as WholeAnswer from "./WholeAnswer.js"
 import type { Encoded, Origin, Received, Wire } from "./Wire.js"
 
@@ -58,13 +60,23 @@ const takesNothing = (schema: Json.JsonRecord): boolean =>
   Object.keys(Json.record(schema.properties) ?? {}).length === 0 &&
   !schema.additionalProperties
 
+/** Arguments are an object; what Effect writes for a Struct without fields stands for none. */
+const encodeParameters = (parameters: JsonSchema, place: string, origin: Origin): GenerateContentSchema.Written => {
+  if (ToolParameters.isEmpty(parameters)) return { schema: {}, dropped: [] }
+  const written = GenerateContentSchema.write(parameters, place, origin)
+  const { properties, type } = written.schema
+  return type === "object" || (type === undefined && properties !== undefined)
+    ? written
+    : Refusal.refuse(origin, place, `${place}: the arguments of a tool must be an object`)
+}
+
 const encodeTools = (request: ChatRequest.ChatRequest, origin: Origin): Piece => {
   const { toolChoice, tools = [] } = request
   if (tools.length === 0) return nothing
   const warnings: Array<Completion.Warning> = []
   const functionDeclarations = tools.map(({ description = "", name, parameters }) => {
     const place = `tools.${name}.parameters`
-    const { dropped, schema } = GenerateContentSchema.write(parameters, place, origin)
+    const { dropped, schema } = encodeParameters(parameters, place, origin)
     warnings.push(...loosened("tools", place, dropped))
     return { name, description, parametersJsonSchema: takesNothing(schema) ? undefined : schema }
   })

@@ -3,6 +3,7 @@
  */
 import type * as Completion from "../Completion.js"
 import * as Prompt from "../Prompt.js"
+import * as Images from "./Images.js"
 import * as Json from "./Json.js"
 import * as Refusal from "./Refusal.js"
 import { isMadeId } from "./ToolCallAssembly.js"
@@ -26,43 +27,21 @@ export interface Written {
 // What a user says
 // -----------------------------------------------------------------------------
 
-const imageTypes: ReadonlyArray<string> = ["image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"]
+const images: Images.Taken = { types: ["image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"] }
 
-const dataUrl = /^data:([^;,]*);base64,(.*)$/s
-
-/** The bytes of a part, whether they came as such or inside a `data:` URL. */
-const bytesOf = (
-  source: Prompt.Source,
-  mediaType: string | undefined
-): { readonly mimeType: string | undefined; readonly data: string } | undefined => {
-  if (source._tag === "Base64") return { mimeType: mediaType, data: source.base64 }
-  const inside = dataUrl.exec(source.url)
-  return inside === null ? undefined : { mimeType: inside[1] === "" ? mediaType : inside[1], data: inside[2] ?? "" }
+const encodeImage = (part: Prompt.ImagePart, origin: Origin): Body => {
+  const image = Images.read(part, images, origin)
+  return image._tag === "Url"
+    ? { fileData: { mimeType: image.mediaType, fileUri: image.url } }
+    : { inlineData: { mimeType: image.mediaType, data: image.base64 } }
 }
 
-const encodeImage = ({ mediaType, source }: Prompt.ImagePart, origin: Origin): Body => {
-  const bytes = bytesOf(source, mediaType)
-  const mimeType = bytes === undefined ? mediaType : bytes.mimeType
-  if (mimeType !== undefined && !imageTypes.includes(mimeType)) {
-    return Refusal.refuse(
-      origin,
-      "prompt.image.mediaType",
-      `images of type ${mimeType} are not taken: send one of ${imageTypes.join(", ")}`
-    )
-  }
-  if (bytes === undefined) return encodeUrl(source, mimeType)
-  return mimeType === undefined
-    ? Refusal.invalid(origin, "prompt.image.mediaType", "an image sent as bytes needs its mediaType, such as image/png")
-    : { inlineData: { mimeType, data: bytes.data } }
-}
-
-const encodeUrl = (source: Prompt.Source, mimeType: string | undefined): Body => ({
-  fileData: { mimeType, fileUri: source._tag === "Url" ? source.url : "" }
-})
+const dataUrl = /^data:[^;,]*;base64,(.*)$/s
 
 const encodeFile = ({ mediaType, source }: Prompt.FilePart): Body => {
-  const bytes = bytesOf(source, mediaType)
-  return bytes === undefined ? encodeUrl(source, mediaType) : { inlineData: { mimeType: mediaType, data: bytes.data } }
+  const data = source._tag === "Base64" ? source.base64 : dataUrl.exec(source.url)?.[1]
+  if (data !== undefined) return { inlineData: { mimeType: mediaType, data } }
+  return { fileData: { mimeType: mediaType, fileUri: source._tag === "Url" ? source.url : "" } }
 }
 
 const encodeUserPart = (part: Prompt.Part, origin: Origin): Body => {

@@ -156,7 +156,8 @@ const decodeChat: Wire["decodeChat"] = (json, received) => {
     text: parts.map((part) => (part._tag === "Text" ? part.text : "")).join(""),
     usage,
     ...readRefusal(answer.stop_details),
-    hasToolCalls: parts.some((part) => part._tag === "ToolCall")
+    hasToolCalls: parts.some((part) => part._tag === "ToolCall"),
+    isEmpty: parts.length === 0
   })
   if ("_tag" in finishReason) return Either.left(finishReason)
   const decoded: Answer = { parts, finishReason, usage, model: Json.nonEmptyString(answer.model) ?? origin.model, id }

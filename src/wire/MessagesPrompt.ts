@@ -5,8 +5,10 @@
 import * as Either from "effect/Either"
 import * as Encoding from "effect/Encoding"
 import type * as Prompt from "../Prompt.js"
+import * as Images from "./Images.js"
 import * as Json from "./Json.js"
 import { invalid, refuse } from "./Refusal.js"
+import * as ToolCallIds from "./ToolCallIds.js"
 import type { Origin } from "./Wire.js"
 
 type Block = Readonly<Record<string, unknown>>
@@ -53,32 +55,21 @@ const encodeReasoning = ({ signature, text }: Prompt.ReasoningPart, { notes }: C
 // Images and files
 // -----------------------------------------------------------------------------
 
-const imageTypes: ReadonlyArray<string> = ["image/jpeg", "image/png", "image/gif", "image/webp"]
-
-const dataUrl = /^data:([^;,]*);base64,(.*)$/s
+const images: Images.Taken = { types: ["image/jpeg", "image/png", "image/gif", "image/webp"], urls: "https" }
 
 const encodeImage = (
-  { detail, mediaType, source }: Pick<Prompt.ImagePart, "source" | "mediaType" | "detail">,
+  part: Pick<Prompt.ImagePart, "source" | "mediaType" | "detail">,
   { notes, origin }: Context
 ): Block => {
-  if (detail !== undefined) notes.add("how closely to look at an image cannot be said to this provider")
-  const [, inUrl, bytesInUrl] = source._tag === "Url" ? (dataUrl.exec(source.url) ?? []) : []
-  if (source._tag === "Url" && bytesInUrl === undefined)
-    return { type: "image", source: { type: "url", url: source.url } }
-  const type = (bytesInUrl === undefined ? mediaType : inUrl)?.toLowerCase().replace("image/jpg", "image/jpeg")
-  if (type === undefined) {
-    return invalid(origin, "prompt.image.mediaType", "an image sent as bytes needs its mediaType, such as image/png")
+  if (part.detail !== undefined) notes.add("how closely to look at an image cannot be said to this provider")
+  const image = Images.read(part, images, origin)
+  return {
+    type: "image",
+    source:
+      image._tag === "Url"
+        ? { type: "url", url: image.url }
+        : { type: "base64", media_type: image.mediaType, data: image.base64 }
   }
-  return imageTypes.includes(type)
-    ? {
-        type: "image",
-        source: {
-          type: "base64",
-          media_type: type,
-          data: bytesInUrl ?? (source._tag === "Base64" ? source.base64 : "")
-        }
-      }
-    : refuse(origin, "prompt.image.mediaType", `images of type ${type} are not taken: send ${imageTypes.join(", ")}`)
 }
 
 const encodeDocument = ({ mediaType, name, source }: Prompt.FilePart, origin: Origin): Block => {
@@ -121,6 +112,8 @@ const encodeInput = (text: string, { notes }: Context): Json.JsonRecord => {
   return { INVALID_JSON: text }
 }
 
+const callId = (id: string): string => ToolCallIds.fitting(id, /^[\w-]+$/)
+
 const encodePart = (part: Prompt.Part, role: "user" | "assistant", context: Context): ReadonlyArray<Block> => {
   switch (part._tag) {
     case "Text":
@@ -139,12 +132,12 @@ const encodePart = (part: Prompt.Part, role: "user" | "assistant", context: Cont
       break
     case "ToolCall":
       if (role === "assistant") {
-        return [{ type: "tool_use", id: part.id, name: part.name, input: encodeInput(part.arguments, context) }]
+        return [{ type: "tool_use", id: callId(part.id), name: part.name, input: encodeInput(part.arguments, context) }]
       }
       break
     case "ToolResult":
       if (role === "user") {
-        return [{ type: "tool_result", tool_use_id: part.id, content: part.content, is_error: part.isError }]
+        return [{ type: "tool_result", tool_use_id: callId(part.id), content: part.content, is_error: part.isError }]
       }
       break
     case "Reasoning":

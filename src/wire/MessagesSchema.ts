@@ -4,6 +4,7 @@
  */
 import * as Json from "./Json.js"
 import { refuse } from "./Refusal.js"
+import { definitionsOf, rooted, target } from "./ToolParameters.js"
 import type { Origin } from "./Wire.js"
 
 /** A schema that can be sent, and the keywords that the provider will not enforce. */
@@ -53,26 +54,6 @@ const namesKind = (schema: Json.JsonRecord): boolean => kinds.some((kind) => sch
 // -----------------------------------------------------------------------------
 // References
 // -----------------------------------------------------------------------------
-
-const definitionsOf = (root: Json.JsonRecord): Json.JsonRecord => ({
-  ...Json.record(root["definitions"]),
-  ...Json.record(root["$defs"])
-})
-
-/** `#/$defs/Name` as a JSON pointer writes the name. */
-const target = (reference: unknown, root: Json.JsonRecord): Json.JsonRecord | undefined => {
-  const name = typeof reference === "string" ? /^#\/(?:\$defs|definitions)\/([^/]+)$/.exec(reference)?.[1] : undefined
-  return name === undefined
-    ? undefined
-    : Json.record(definitionsOf(root)[name.replaceAll("~1", "/").replaceAll("~0", "~")])
-}
-
-/** The schema with a reference at its top resolved: a tool's schema must be an object at first sight. */
-export const rooted = (schema: Json.JsonRecord): Json.JsonRecord => {
-  const { $ref, ...rest } = schema
-  const resolved = target($ref, schema)
-  return resolved === undefined || resolved["$ref"] === $ref ? schema : rooted({ ...resolved, ...rest })
-}
 
 const referencesIn = (value: unknown): ReadonlyArray<string> =>
   Array.isArray(value)

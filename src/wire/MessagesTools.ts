@@ -8,6 +8,7 @@ import type * as Json from "./Json.js"
 import * as MessagesSchema from "./MessagesSchema.js"
 import type { ModelTraits } from "./MessagesSettings.js"
 import { refuse } from "./Refusal.js"
+import * as ToolParameters from "./ToolParameters.js"
 import type { Origin } from "./Wire.js"
 
 type Body = Readonly<Record<string, unknown>>
@@ -31,21 +32,9 @@ const looser = (setting: string, keywords: ReadonlyArray<string>): ReadonlyArray
 // Tools
 // -----------------------------------------------------------------------------
 
-const noArguments: Json.JsonRecord = { type: "object", properties: {} }
-
-/** What Effect makes of `Schema.Struct({})`, and what others leave empty. */
-const isEmpty = (schema: Json.JsonRecord): boolean =>
-  schema["$id"] === "/schemas/%7B%7D" || Object.keys(schema).length === 0
-
 const encodeParameters = (parameters: Tool.JsonSchema, at: string, origin: Origin): Json.JsonRecord => {
-  if (isEmpty(parameters)) return noArguments
-  const { $id: _$id, $schema: _$schema, ...schema } = MessagesSchema.rooted(parameters)
-  const choice = ["anyOf", "oneOf", "allOf"].find((keyword) => schema[keyword] !== undefined)
-  if (choice !== undefined)
-    return refuse(origin, at, `${at}: the arguments of a tool cannot be a choice (${choice}): make them one object`)
-  return schema["type"] === "object" || (schema["type"] === undefined && schema["properties"] !== undefined)
-    ? { ...schema, type: "object" }
-    : refuse(origin, at, `${at}: the arguments of a tool must be an object`)
+  const { $id: _$id, $schema: _$schema, ...schema } = ToolParameters.encode(parameters, at, origin)
+  return schema
 }
 
 const encodeTool = (

@@ -2,19 +2,25 @@
  * What both of OpenAI's chat protocols say in the same words: images and files as URLs of their data, and text.
  */
 import * as Prompt from "../Prompt.js"
-import { invalid, refuse } from "./Refusal.js"
+import * as Images from "./Images.js"
+import { refuse } from "./Refusal.js"
 import type { Origin } from "./Wire.js"
 
 type Body = Readonly<Record<string, unknown>>
 
 const dataUrl = (mediaType: string, base64: string): string => `data:${mediaType};base64,${base64}`
 
+/** The images that OpenAI's own models take. */
+export const images: Images.Taken = { types: ["image/png", "image/jpeg", "image/gif", "image/webp"] }
+
 /** The URL of an image: its own, or one that holds its bytes. */
-export const imageUrl = ({ mediaType, source }: Prompt.ImagePart, origin: Origin): string => {
-  if (source._tag === "Url") return source.url
-  return mediaType === undefined
-    ? invalid(origin, "prompt.image.mediaType", "an image sent as bytes needs its mediaType, such as image/png")
-    : dataUrl(mediaType, source.base64)
+export const imageUrl = (
+  part: Pick<Prompt.ImagePart, "source" | "mediaType">,
+  origin: Origin,
+  taken: Images.Taken
+): string => {
+  const image = Images.read(part, taken, origin)
+  return image._tag === "Url" ? image.url : dataUrl(image.mediaType, image.base64)
 }
 
 /** A file sent with the request. */

@@ -7,6 +7,7 @@ import type { Warning } from "../Completion.js"
 import type * as Tool from "../Tool.js"
 import { encoding } from "./Refusal.js"
 import * as StrictSchema from "./StrictSchema.js"
+import * as ToolParameters from "./ToolParameters.js"
 import type { Origin } from "./Wire.js"
 
 /** A piece of the body, and what of the request is not in it. */
@@ -27,9 +28,10 @@ export const tool = (
   origin: Origin
 ): Piece => {
   const place = `tools[${index}].parameters`
-  const written = strict === true ? StrictSchema.write(parameters, place, origin) : undefined
+  const object = ToolParameters.encode(parameters, place, origin)
+  const written = strict === true ? StrictSchema.write(object, place, origin) : undefined
   return {
-    body: { name, description, parameters: written?.schema ?? parameters, strict },
+    body: { name, description, parameters: written?.schema ?? object, strict },
     warnings: looser("tools", place, written?.loosened ?? [])
   }
 }

@@ -13,8 +13,12 @@ const readFigures = (value: unknown): Usage | undefined => {
     inputTokens: Json.number(usage.prompt_tokens ?? usage.input_tokens),
     outputTokens: Json.number(usage.completion_tokens ?? usage.output_tokens),
     totalTokens: Json.number(usage.total_tokens),
-    // DeepSeek has its own name beside the usual one; Perplexity and xAI put reasoning at the top level.
-    cachedInputTokens: Json.number(input?.cached_tokens) ?? Json.number(usage.prompt_cache_hit_tokens),
+    // DeepSeek has its own name beside the usual one; Together and Moonshot, and for reasoning Perplexity and xAI, put it at
+    // the top level.
+    cachedInputTokens:
+      Json.number(input?.cached_tokens) ??
+      Json.number(usage.prompt_cache_hit_tokens) ??
+      Json.number(usage.cached_tokens),
     cacheWriteTokens: Json.number(input?.cache_write_tokens),
     reasoningTokens: Json.number(output?.reasoning_tokens) ?? Json.number(usage.reasoning_tokens)
   }

@@ -38,9 +38,15 @@ const encodeUserPart = (part: Prompt.Part, origin: Origin): Item => {
     case "Text":
       return { type: "input_text", text: part.text }
     case "Image":
-      return { type: "input_image", image_url: OpenAiParts.imageUrl(part, origin), detail: part.detail }
+      return {
+        type: "input_image",
+        image_url: OpenAiParts.imageUrl(part, origin, OpenAiParts.images),
+        detail: part.detail
+      }
     case "File":
-      return encodeFile(part, origin)
+      return /^image\//i.test(part.mediaType)
+        ? { type: "input_image", image_url: OpenAiParts.imageUrl(part, origin, OpenAiParts.images) }
+        : encodeFile(part, origin)
     default:
       return refuse(origin, `prompt.${part._tag}`, `a user message cannot hold a part of kind ${part._tag}`)
   }

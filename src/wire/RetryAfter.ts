@@ -1,5 +1,5 @@
 /**
- * How long a provider asks to wait before the next attempt. There are seven ways of saying so, and every provider has
+ * How long a provider asks to wait before the next attempt. There are eight ways of saying so, and every provider has
  * its own mix; they are tried from the most exact to the vaguest. What makes no sense is passed over.
  */
 import * as Duration from "effect/Duration"
@@ -140,6 +140,20 @@ const durationResets = (headers: Headers): number | undefined =>
     )
   )
 
+/**
+ * One number for all limits: seconds to wait with Together, a moment in epoch milliseconds with OpenRouter, which also
+ * repeats it in the body. Other servers tell the moment in seconds.
+ */
+const plainReset = (headers: Headers, body: unknown, now: number): number | undefined => {
+  const metadata = Json.record(Json.record(Json.record(body)?.["error"])?.["metadata"])
+  const repeated = Json.string(Json.record(metadata?.["headers"])?.["X-RateLimit-Reset"])
+  const value = decimal(headers["x-ratelimit-reset"] ?? repeated)
+  if (value === undefined) return undefined
+  // No wait is as long as three years, and no clock as late as the year 5000.
+  if (value > 1e11) return sane(Math.max(0, value - now))
+  return sane(value > 1e8 ? Math.max(0, value * second - now) : value * second)
+}
+
 /** Anthropic: moments. */
 const momentResets = (headers: Headers, now: number): number | undefined =>
   longestReset(
@@ -174,7 +188,9 @@ export const retryAfter = (
     retryInfo(body) ??
     sane(inMessage(message)) ??
     sane(estimatedTime(body)) ??
-    (isRateLimit ? (durationResets(headers) ?? momentResets(headers, now)) : undefined)
+    (isRateLimit
+      ? (durationResets(headers) ?? momentResets(headers, now) ?? plainReset(headers, body, now))
+      : undefined)
   // Decimal seconds are no exact binary numbers: 1.1 s would be 1,100.0000000000002 ms.
   return millis === undefined ? undefined : Duration.millis(Math.round(millis * 1000) / 1000)
 }

@@ -170,7 +170,8 @@ export class StreamAssembly {
       usage: this.usage,
       categories: this.categories,
       explanation: this.explanation,
-      hasToolCalls: !this.calls.isEmpty
+      hasToolCalls: !this.calls.isEmpty,
+      isEmpty: !this.hasAnswer
     })
   }
 }

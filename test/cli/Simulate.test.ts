@@ -1,3 +1,17 @@
+import { FetchHttpClient } from "@effect/platform"
+import { ConfigProvider, Effect, Layer } from "effect"
+import {
+  Anthropic,
+  AzureMetaLlama,
+  AzureOpenAi,
+  Gemini,
+  HuggingFace,
+  LlmClient,
+  OpenAi,
+  OpenAiCompatible,
+  Zhipu
+} from "effect-llm"
+import type { Simulator } from "effect-llm/testing"
 import { afterEach, describe, expect, it } from "vitest"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
@@ -50,6 +64,35 @@ describe("effect-llm simulate", { timeout: 30_000 }, () => {
     expect(simulate.output()).toMatch(/Requests: 1, at most 1 at once, 0 left by the client/)
     expect(simulate.output()).toMatch(/gpt-4\.1-mini +1 +1 +8 +\d+\n/)
     expect(simulate.errors()).toBe("")
+  })
+
+  it("says how each provider is sent to it, and they all answer", async () => {
+    const simulate = command("simulate", "--port", "0")
+    await simulate.until(/export OLLAMA_BASE_URL=.*\n/)
+    const variables = new Map(
+      [...simulate.output().matchAll(/ (\w+)=(\S+)/g)].map(([, name = "", value = ""]) => [name, value] as const)
+    )
+    const layers: Readonly<Record<keyof Simulator.Service["urls"], ReturnType<typeof OpenAi.layerConfig>>> = {
+      openai: OpenAi.layerConfig({ model: "gpt-4.1-mini" }),
+      "azure-openai": AzureOpenAi.layerConfig(),
+      "azure-meta-llama": AzureMetaLlama.layerConfig(),
+      anthropic: Anthropic.layerConfig(),
+      gemini: Gemini.layerConfig(),
+      zhipu: Zhipu.layerConfig(),
+      huggingface: HuggingFace.layerConfig(),
+      deepseek: OpenAiCompatible.layerConfig("deepseek"),
+      groq: OpenAiCompatible.layerConfig("groq"),
+      mistral: OpenAiCompatible.layerConfig("mistral"),
+      moonshot: OpenAiCompatible.layerConfig("moonshot"),
+      ollama: OpenAiCompatible.layerConfig("ollama")
+    }
+    for (const [name, layer] of Object.entries(layers)) {
+      const completion = LlmClient.complete("Hello").pipe(
+        Effect.provide(layer.pipe(Layer.provide(FetchHttpClient.layer))),
+        Effect.withConfigProvider(ConfigProvider.fromMap(variables))
+      )
+      expect([name, (await Effect.runPromise(completion)).text.length > 0]).toEqual([name, true])
+    }
   })
 
   it("fails as many requests as it is told to", async () => {

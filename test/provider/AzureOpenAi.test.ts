@@ -130,6 +130,17 @@ describe("calls with an API version", () => {
   )
 })
 
+describe("an endpoint with the path of the newer surface", () => {
+  it.effect.each(["/openai/v1/", "/openai/v1", "/openai"])("is that of the resource all the same: %s", (path) =>
+    Effect.gen(function* () {
+      const [newer] = yield* sentFor({ endpoint: endpoint + path })
+      expect(newer?.url).toBe(`${endpoint}/openai/v1/chat/completions`)
+      const [older] = yield* sentFor({ endpoint: endpoint + path, apiVersion: "2024-10-21" })
+      expect(older?.url).toBe(`${endpoint}/openai/deployments/gpt-4.1-mini/chat/completions?api-version=2024-10-21`)
+    })
+  )
+})
+
 describe("calls without an API version", () => {
   it.effect("go to the v1 surface, with the deployment as the model", () =>
     Effect.gen(function* () {

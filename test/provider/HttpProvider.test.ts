@@ -666,7 +666,12 @@ describe("a request that cannot be sent", () => {
       "InvalidRequest",
       { param: "providerOptions" }
     ],
-    ["a cycle in a tool", { ...request, ...tool(cycle) }, "InvalidRequest", { param: "tools" }],
+    [
+      "a cycle in a tool",
+      { ...request, ...tool({ type: "object", properties: cycle }) },
+      "InvalidRequest",
+      { param: "tools" }
+    ],
     [
       "a bigint in a schema",
       {

@@ -505,6 +505,11 @@ describe("a whole answer", () => {
     expect(decoded.finishReason).toEqual({ unified: "tool-calls", raw: "stop" })
   })
 
+  it("with the call of a function, as it was before there were tools", () => {
+    const decoded = Either.getOrThrow(decode(answer({ content: null, function_call: { name: "f", arguments: "{}" } })))
+    expect(decoded.parts).toEqual([{ _tag: "ToolCall", id: "call_chatcmpl-1_0", name: "f", arguments: "{}" }])
+  })
+
   it("is none when a tool call has no name", () => {
     const error = Either.getOrThrow(
       Either.flip(decode(answer({ content: null, tool_calls: [{ id: "a", function: { arguments: "{}" } }] })))

@@ -122,6 +122,11 @@ describe("usage", () => {
       { ...usage, cachedInputTokens: 4 }
     ],
     [
+      "with what was cached at the top, as Together and Moonshot say it",
+      [text("a"), finish("stop", { usage: { ...figures, cached_tokens: 4 } })],
+      { ...usage, cachedInputTokens: 4 }
+    ],
+    [
       "of other types than numbers",
       [text("a"), finish("stop", { usage: { ...figures, prompt_tokens: "10", total_tokens: null } })],
       { outputTokens: 5 }
@@ -190,14 +195,34 @@ describe("finish reasons", () => {
     }
   )
 
-  it.each(["network_error", "insufficient_system_resource", "error"])("%s is a failure of the server", (raw) => {
-    expect(decode(finish(raw), "[DONE]").error).toMatchObject({ _tag: "ServerFailed" })
-    expect(decode(text("He"), finish(raw), "[DONE]").error).toMatchObject({
-      _tag: "StreamInterrupted",
-      text: "He",
-      cause: { _tag: "ServerFailed" }
-    })
+  it("withheld by Azure keeps what its filters found, in the last chunk or behind it", () => {
+    const content_filter_results = { violence: { filtered: true, severity: "high" } }
+    const categories = [{ name: "violence", filtered: true, severity: "high" }]
+    const inside = chunk(
+      {},
+      { choices: [{ index: 0, delta: {}, finish_reason: "content_filter", content_filter_results }] }
+    )
+    const behind = chunk({}, { choices: [{ index: 0, finish_reason: null, content_filter_results }] })
+    for (const payloads of [[inside], [finish("content_filter"), behind]]) {
+      expect(decode(text("He"), ...payloads, "[DONE]").error).toMatchObject({
+        _tag: "ContentFiltered",
+        text: "He",
+        categories
+      })
+    }
   })
+
+  it.each(["network_error", "insufficient_system_resource", "error", "abort"])(
+    "%s is a failure of the server",
+    (raw) => {
+      expect(decode(finish(raw), "[DONE]").error).toMatchObject({ _tag: "ServerFailed" })
+      expect(decode(text("He"), finish(raw), "[DONE]").error).toMatchObject({
+        _tag: "StreamInterrupted",
+        text: "He",
+        cause: { _tag: "ServerFailed" }
+      })
+    }
+  )
 })
 
 describe("the end of a stream", () => {
@@ -279,6 +304,7 @@ describe("errors among the chunks", () => {
   it.each<[string, unknown, LlmError.Tag]>([
     ["an overloaded server", overloaded, "Overloaded"],
     ["a named event", new Named("error", { message: "x", code: "rate_limit_exceeded" }), "RateLimited"],
+    ["Groq's own place", chunk({}, { choices: [], x_groq: { id: "req_1", error: "over capacity" } }), "Overloaded"],
     ["a chunk that is no JSON", '{"choices":[{', "MalformedResponse"],
     ["a chunk that is no object", "[1]", "MalformedResponse"],
     ["a chunk that is a text", '"hello"', "MalformedResponse"]
@@ -359,6 +385,17 @@ describe("tool calls", () => {
       ["a", "f", "{}"],
       ["b", "g", "{}"]
     ])
+  })
+
+  it("may be calls of functions, as they were before there were tools", () => {
+    expect(
+      calls(
+        chunk({ function_call: { name: "f", arguments: "" } }),
+        chunk({ function_call: { arguments: '{"x"' } }),
+        chunk({ function_call: { arguments: ":1}" } }),
+        finish("function_call")
+      )
+    ).toEqual([["call_chatcmpl-1_0", "f", '{"x":1}']])
   })
 
   it("without a name are no answer", () => {

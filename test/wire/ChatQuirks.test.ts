@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Either, Option } from "effect"
-import { ChatRequest } from "../../src/index.js"
+import { ChatRequest, Prompt } from "../../src/index.js"
 import * as ChatCompletions from "../../src/wire/ChatCompletions.js"
+import { at } from "../recorded/Payloads.js"
 import { chunk, decode, finish, origin } from "./ChatStream.js"
 
 const encode = (quirks: Partial<ChatCompletions.Quirks>, more: Partial<ChatRequest.ChatRequest> = {}) =>
@@ -25,6 +26,36 @@ describe("the seed", () => {
     const body = bodyOf({ seedField: "random_seed" }, { seed: 0 })
     expect(body).toMatchObject({ random_seed: 0 })
     expect(body).not.toHaveProperty("seed")
+  })
+})
+
+describe("the ids of tool calls", () => {
+  const call = (id: string) => ({ _tag: "ToolCall", id, name: "f", arguments: "{}" }) as const
+  const conversation = (...ids: ReadonlyArray<string>) => ({
+    prompt: [Prompt.user("Hi"), Prompt.assistant(ids.map(call)), ...ids.map((id) => Prompt.toolResult(id, "1"))]
+  })
+  const idsIn = (pattern: RegExp | undefined, ...ids: ReadonlyArray<string>) => {
+    const messages = bodyOf({ toolCallId: pattern }, conversation(...ids))["messages"]
+    const calls = at(messages, 1, "tool_calls")
+    return {
+      calls: Array.isArray(calls) ? calls.map((one: unknown) => at(one, "id")) : [],
+      results: ids.map((_, index) => at(messages, 2 + index, "tool_call_id"))
+    }
+  }
+
+  it("go back as they came where any is taken, or where they fit", () => {
+    for (const pattern of [undefined, /^\w{9}$/]) {
+      expect(idsIn(pattern, "abcdefgh1")).toEqual({ calls: ["abcdefgh1"], results: ["abcdefgh1"] })
+    }
+  })
+
+  it("that do not fit are replaced, each by one of its own, in the call and in its result", () => {
+    const pattern = /^[a-zA-Z0-9]{9}$/
+    const { calls, results } = idsIn(pattern, "call_1", "functions.f:0", "abcdefgh1", "x".repeat(100))
+    expect(results).toEqual(calls)
+    expect(new Set(calls).size).toBe(4)
+    for (const id of calls) expect(id).toMatch(pattern)
+    expect(idsIn(pattern, "call_1").calls).toEqual([calls[0]])
   })
 })
 

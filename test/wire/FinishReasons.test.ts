@@ -7,7 +7,8 @@ const context: FinishReasons.Context = {
   requestId: "req-1",
   text: "He",
   usage: { outputTokens: 1 },
-  hasToolCalls: false
+  hasToolCalls: false,
+  isEmpty: false
 }
 
 describe("a finish reason", () => {
@@ -87,6 +88,24 @@ describe("a finish reason", () => {
     "%s stands for an answer that nobody can use",
     (raw) => {
       expect(FinishReasons.read(raw, context)).toMatchObject({ _tag: "MalformedResponse" })
+    }
+  )
+
+  it.each(["OTHER", "tool_calls", "tool_use", "something_new", ""])(
+    "%j is no reason for an answer with nothing in it",
+    (raw) => {
+      expect(FinishReasons.read(raw, { ...context, text: "", isEmpty: true })).toMatchObject({
+        _tag: "MalformedResponse",
+        message: expect.stringContaining("empty")
+      })
+      expect(FinishReasons.read(raw, context)).toMatchObject({ raw })
+    }
+  )
+
+  it.each(["stop", "length", "end_turn", "STOP", "MAX_TOKENS", "pause_turn"])(
+    "%s may be one for an answer with nothing in it",
+    (raw) => {
+      expect(FinishReasons.read(raw, { ...context, text: "", isEmpty: true })).toMatchObject({ raw })
     }
   )
 

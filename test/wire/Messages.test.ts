@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Either } from "effect"
 import { type ChatRequest, Prompt } from "../../src/index.js"
+import { at } from "../recorded/Payloads.js"
 import { answerOf, bodyOf, encode, origin, refusalOf, warningsOf } from "./MessagesEvents.js"
 
 const bytes = new TextEncoder().encode("Hello")
@@ -184,6 +185,24 @@ describe("a prompt", () => {
 
   it("sends no names of speakers, and warns of it", () => {
     expect(warningsOf({ role: "user", content: "Hi", name: "Ada" })).toEqual(["prompt"])
+  })
+})
+
+describe("the ids of another provider's calls", () => {
+  it("are replaced where the protocol does not take them, in the call and in its result", () => {
+    const messages = said(
+      bodyOf([
+        Prompt.user("Hi"),
+        Prompt.assistant([{ _tag: "ToolCall", id: "functions.rain:0", name: "rain", arguments: "{}" }]),
+        Prompt.toolResult("functions.rain:0", "yes")
+      ])
+    )
+    expect(messages).toMatchObject([
+      { role: "user" },
+      { content: [{ type: "tool_use", id: expect.stringMatching(/^[a-z0-9]{9}$/) }] },
+      { content: [{ type: "tool_result" }] }
+    ])
+    expect(at(messages, 2, "content", 0, "tool_use_id")).toBe(at(messages, 1, "content", 0, "id"))
   })
 })
 

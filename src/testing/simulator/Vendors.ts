@@ -10,9 +10,17 @@ import { openAi } from "./OpenAi.js"
 import { embeddings } from "./OpenAiEmbeddings.js"
 import type { Call, Route, Wire, World } from "./Wire.js"
 
+/** Where the API of each is, without the host. */
+export const vendorPaths = {
+  deepseek: "/deepseek/v1",
+  groq: "/groq/openai/v1",
+  huggingface: "/huggingface/v1",
+  mistral: "/mistral/v1",
+  moonshot: "/moonshot/v1",
+  ollama: "/ollama/v1"
+} as const
+
 interface Vendor {
-  /** Where its API is, without the host. */
-  readonly path: string
   readonly dialect: Partial<Dialect.Dialect>
   /** The models that exist, unless the simulator is told others. */
   readonly models: ReadonlyArray<string>
@@ -20,26 +28,24 @@ interface Vendor {
   readonly errorBody?: (error: ErrorDetail) => string
 }
 
-const table: Readonly<Record<string, Vendor>> = {
+type Name = keyof typeof vendorPaths
+
+const table: Readonly<Record<Name, Vendor>> = {
   deepseek: {
-    path: "/deepseek/v1",
     dialect: { usage: "finish chunk", reasoning: "reasoning_content" },
     models: ["deepseek-chat", "deepseek-reasoner"]
   },
   groq: {
-    path: "/groq/openai/v1",
     dialect: { usage: "x_groq", reasoning: "reasoning", toolCalls: "whole" },
     models: ["llama-3.3-70b-versatile", "openai/gpt-oss-20b"]
   },
   huggingface: {
-    path: "/huggingface/v1",
     dialect: {},
     models: ["meta-llama/Llama-3.3-70B-Instruct", "BAAI/bge-embed"],
     errorBody: ({ message, type }) =>
       JSON.stringify(type === "loading" ? { error: message, estimated_time: 20 } : { error: message, error_type: type })
   },
   mistral: {
-    path: "/mistral/v1",
     dialect: {
       usage: "finish chunk",
       reasoning: "thinking",
@@ -52,12 +58,10 @@ const table: Readonly<Record<string, Vendor>> = {
       JSON.stringify({ object: "error", message, type, param: param ?? null, code: code ?? null })
   },
   moonshot: {
-    path: "/moonshot/v1",
     dialect: { usage: "choice", reasoning: "reasoning_content" },
     models: ["kimi-k2-thinking"]
   },
   ollama: {
-    path: "/ollama/v1",
     dialect: { reasoning: "reasoning", toolCalls: "whole" },
     models: ["llama3.2", "nomic-embed-text"],
     takesAnyone: true
@@ -96,11 +100,12 @@ export const routesAt = (
   ]
 }
 
-/** One wire per vendor. */
-export const vendors: ReadonlyArray<Wire> = Object.entries(table).map(([name, vendor]): Wire => ({
+const isName = (name: string): name is Name => Object.hasOwn(table, name)
+
+const wireOf = (name: Name, vendor: Vendor): Wire => ({
   ...openAi,
   name,
-  routes: routesAt(vendor.path, { ...Dialect.plain, ...vendor.dialect }, vendor.models),
+  routes: routesAt(vendorPaths[name], { ...Dialect.plain, ...vendor.dialect }, vendor.models),
   ...(vendor.takesAnyone === true ? { authenticate: () => undefined } : {}),
   ...(vendor.errorBody === undefined ? {} : { errorBody: vendor.errorBody }),
   // A model of Hugging Face's that is not in memory yet.
@@ -116,4 +121,9 @@ export const vendors: ReadonlyArray<Wire> = Object.entries(table).map(([name, ve
               }
             : openAi.refusal(status, model)
       })
-}))
+})
+
+/** One wire per vendor. */
+export const vendors: ReadonlyArray<Wire> = Object.keys(table)
+  .filter(isName)
+  .map((name) => wireOf(name, table[name]))
