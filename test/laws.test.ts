@@ -14,6 +14,8 @@ const policies: Readonly<Record<string, AnyPolicy>> = {
   firstPartTimeout: Policy.firstPartTimeout("30 seconds"),
   concurrency: Policy.concurrency(4),
   throttle: Policy.throttle("1 millis"),
+  budget: Policy.budget({ maxTokens: 1_000_000, maxCost: 100, unpriced: "ignore" }),
+  rateLimit: Policy.rateLimit({ requestsPerMinute: 6000, tokensPerMinute: 1_000_000 }),
   cache: Policy.cache(),
   telemetry: Policy.telemetry(),
   mapRequest: Policy.mapRequest((request) => ({ ...request, metadata: { seen: true } })),

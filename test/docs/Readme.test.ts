@@ -3,6 +3,7 @@ import { Array, Context, Effect, Exit, Layer, Order, Scope } from "effect"
 import { LlmError, OpenAiCompatible, Policy, Providers, RetryPolicy } from "effect-llm"
 import * as index from "effect-llm"
 import * as nodeIndex from "effect-llm/node"
+import * as redisIndex from "effect-llm/redis"
 import * as testingIndex from "effect-llm/testing"
 import { Fault, Simulator } from "effect-llm/testing"
 import { execFile } from "node:child_process"
@@ -52,6 +53,8 @@ const faults: Readonly<Record<string, ReadonlyArray<Fault.Fault>>> = {
 }
 
 const answers: ReadonlyArray<readonly [RegExp, string]> = [
+  [/Grade this/, JSON.stringify({ grade: 4 })],
+  [/pancakes/, JSON.stringify({ title: "Pancakes", minutes: null, steps: ["Whisk.", "Fry."] })],
   [/support ticket/, JSON.stringify({ label: "billing", urgent: true })],
   [/capital/, "Paris."],
   [/weather/, "It is 21 °C."],
@@ -172,6 +175,7 @@ describe("the words of the README", () => {
     expect(row("effect-llm")).toEqual(sorted(Object.keys(index)))
     expect(row("effect-llm/testing")).toEqual(sorted(Object.keys(testingIndex)))
     expect(row("effect-llm/node")).toEqual(sorted(Object.keys(nodeIndex)))
+    expect(row("effect-llm/redis")).toEqual(sorted(Object.keys(redisIndex)))
   })
 
   /** All that stands in backticks. */
