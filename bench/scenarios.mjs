@@ -147,6 +147,8 @@ export const scenarios = {
       return (process.resourceUsage().maxRSS * 1024 - before) / 1e6
     }
   },
+  // Measured by programWorker.mjs, over a client that answers at once.
+  program: { title: "what a program adds to a call", unit: "µs" },
   // Measured by importCost.mjs, in processes that do nothing else.
   import: { title: "import", unit: "ms" }
 }

@@ -2,6 +2,10 @@
 import { effectModules, packageAlone } from "./importCost.mjs"
 
 const ratio = (scenario, client, other) => (results) => results.ratio(scenario, client, other)
+const median =
+  (scenario, client = "effect-llm") =>
+  (results) =>
+    results.median(scenario, client)
 const above = (scenario) => (results) => results.difference(scenario, packageAlone, effectModules)
 
 const targets = [
@@ -27,11 +31,16 @@ const targets = [
     }))
   ),
   { text: "batch, wall time × raw", most: 1.15, figure: ratio("batch", "effect-llm", "raw") },
+  { text: "LlmCall with templates, µs above the bare call", most: 20, figure: median("program", "call-of-text") },
+  { text: "LlmCall with output, µs above the bare call", most: 20, figure: median("program", "call-with-output") },
+  {
+    text: "streamed value, cost per piece of 1 MB × that of 100 KB",
+    most: 2,
+    figure: median("program", "stream-growth")
+  },
   { text: "import, ms above the modules of effect that it needs", most: 60, figure: above("import") },
   { text: "import, MB above the modules of effect that it needs", most: 10, figure: above("import-memory") }
 ]
-
-const median = (scenario) => (results) => results.median(scenario, "effect-llm")
 
 /** What its tokenizer promises. */
 export const tokenTargets = [

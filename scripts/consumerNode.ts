@@ -1,8 +1,10 @@
-// The same for `effect-llm/node`, which needs the optional peer undici, and `effect-llm/local`, whose engine is not there.
+// The same for `effect-llm/node` and `effect-llm/redis`, which need the optional peers undici and ioredis, and for
+// `effect-llm/local`, whose engine is not there.
 import { Effect, Redacted } from "effect"
-import { LlmClient, OpenAi } from "effect-llm"
+import { LlmClient, OpenAi, Policy } from "effect-llm"
 import { LocalLlama } from "effect-llm/local"
 import { UndiciHttpClient } from "effect-llm/node"
+import { RedisClient, RedisRateLimit } from "effect-llm/redis"
 import { Simulator } from "effect-llm/testing"
 
 const program = Effect.gen(function* () {
@@ -19,3 +21,20 @@ const program = Effect.gen(function* () {
 }).pipe(Effect.provide(Simulator.layer()), Effect.provide(UndiciHttpClient.layerWith({ connections: 4 })))
 
 await Effect.runPromise(program)
+
+// Nobody listens there: the policy says so, and goes on alone.
+const away = RedisClient.layer({ url: "redis://127.0.0.1:1" })
+const shared = Effect.gen(function* () {
+  const { url } = yield* Simulator.Simulator
+  const llm = OpenAi.layer({ apiKey: Redacted.make("simulated-key"), model: "gpt-4.1-mini", baseUrl: url }).pipe(
+    Policy.rateLimit({ requestsPerMinute: 60, store: RedisRateLimit.store })
+  )
+  yield* Effect.provide(LlmClient.complete("Name a river."), llm)
+  console.log("  rate limits go on without Redis")
+}).pipe(
+  Effect.provide(Simulator.layer()),
+  Effect.provide(away),
+  Effect.provide(UndiciHttpClient.layerWith({ connections: 4 }))
+)
+
+await Effect.runPromise(shared)

@@ -149,14 +149,14 @@ const graphOf = (entry) => {
   return { files: seen, foreign }
 }
 
-await step("only effect-llm/node and /local load Node's modules, and nothing loads a barrel", () => {
+await step("only effect-llm/node, /local and /redis load what is not portable, and nothing loads a barrel", () => {
   const portable = /^(effect|@effect\/platform|@noble\/hashes)\/[\w/-]+$/
   const notes = []
   for (const [subpath, target] of Object.entries(manifest.exports)) {
     if (typeof target === "string") continue
     const { files, foreign } = graphOf(posix.normalize(target.default))
-    const forNode = { "./node": /^(node:[\w/]+|undici)$/, "./local": /^node:[\w/]+$/ }[subpath]
-    const allowed = (specifier) => portable.test(specifier) || forNode?.test(specifier)
+    const own = { "./node": /^(node:[\w/]+|undici)$/, "./local": /^node:[\w/]+$/, "./redis": /^ioredis$/ }[subpath]
+    const allowed = (specifier) => portable.test(specifier) || own?.test(specifier) === true
     mustBeEmpty(
       [...foreign].filter(([name]) => !allowed(name)).map(([name, file]) => `${file} imports ${name}`),
       `${subpath} loads`
@@ -235,7 +235,12 @@ await step("the compiler's packages and the optional peers install beside it", (
   // Most programs are still checked by TypeScript 5: the declarations must be good for both.
   run(
     "npm",
-    ["install", "--silent", ...pinned("undici", "@types/node", "typescript"), "typescript-5@npm:typescript@5.9.3"],
+    [
+      "install",
+      "--silent",
+      ...pinned("undici", "ioredis", "@types/node", "typescript"),
+      "typescript-5@npm:typescript@5.9.3"
+    ],
     project
   )
   copyFileSync(join(root, "scripts", "consumer.ts"), join(project, "consumer.ts"))

@@ -21,7 +21,7 @@ export const invalid = (origin: Origin, param: string, message: string): never =
   throw new Refusal(new InvalidRequest({ ...origin, ...notSent, param, message }))
 }
 
-/** Runs the writing of a request. Left: what it was refused for. */
+/** Runs the writing of a request, or of a part of one. Left: what it was refused for. */
 export const encoding = <A>(write: () => A): Either.Either<A, LlmError> => {
   try {
     return Either.right(write())

@@ -4,6 +4,7 @@ import { LlmError, OpenAiCompatible, Policy, Providers, RetryPolicy } from "effe
 import * as index from "effect-llm"
 import * as localIndex from "effect-llm/local"
 import * as nodeIndex from "effect-llm/node"
+import * as redisIndex from "effect-llm/redis"
 import * as testingIndex from "effect-llm/testing"
 import { Fault, Simulator } from "effect-llm/testing"
 import { execFile } from "node:child_process"
@@ -50,10 +51,14 @@ const runnable = programs.filter(({ file }) => isInstalled || file !== "local.ts
 /** What goes wrong with the requests of a program. */
 const faults: Readonly<Record<string, ReadonlyArray<Fault.Fault>>> = {
   "retries.ts": [Fault.status(503)],
+  "recovery.ts": [Fault.cut({ afterTokens: 3, ending: "abrupt" })],
+  "fallback.ts": [Fault.status(503), Fault.status(503)],
   "errors.ts": [Fault.status(429, { headers: { "retry-after": "20" } }), Fault.status(401)]
 }
 
 const answers: ReadonlyArray<readonly [RegExp, string]> = [
+  [/Grade this/, JSON.stringify({ grade: 4 })],
+  [/pancakes/, JSON.stringify({ title: "Pancakes", minutes: null, steps: ["Whisk.", "Fry."] })],
   [/support ticket/, JSON.stringify({ label: "billing", urgent: true })],
   [/capital/, "Paris."],
   [/weather/, "It is 21 °C."],
@@ -110,6 +115,8 @@ describe("the code of the README", () => {
     vi.stubEnv("LOCAL_LLAMA_MODEL", documentationModel())
     vi.stubEnv("OPENAI_API_KEY", "simulated-key")
     vi.stubEnv("OPENAI_BASE_URL", simulator.url)
+    vi.stubEnv("ANTHROPIC_API_KEY", "simulated-key")
+    vi.stubEnv("ANTHROPIC_BASE_URL", new URL(simulator.url).origin)
     await Effect.runPromise(simulator.inject(...(faults[file] ?? [])))
     expect(announced(code)).not.toEqual([])
     const printed = await printedBy(() => import(join(folder, file)))
@@ -174,6 +181,7 @@ describe("the words of the README", () => {
     expect(row("effect-llm/testing")).toEqual(sorted(Object.keys(testingIndex)))
     expect(row("effect-llm/node")).toEqual(sorted(Object.keys(nodeIndex)))
     expect(row("effect-llm/local")).toEqual(sorted(Object.keys(localIndex)))
+    expect(row("effect-llm/redis")).toEqual(sorted(Object.keys(redisIndex)))
   })
 
   /** All that stands in backticks. */
