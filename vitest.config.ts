@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^effect-llm$/, replacement: source("index.ts") },
-      { find: /^effect-llm\/(node|lmdb)$/, replacement: source("$1.ts") },
+      { find: /^effect-llm\/(node|lmdb|local|redis)$/, replacement: source("$1.ts") },
       { find: /^effect-llm\/(policy|provider|wire|testing)$/, replacement: source("$1/index.ts") }
     ]
   },

@@ -103,7 +103,7 @@ const plan = []
 
 for (let round = 0; round < rounds; round++) {
   for (const scenario of chosenScenarios) {
-    if (scenario === "import") continue
+    if (scenario === "import" || scenario === "program") continue
     if (scenarios[scenario].kept !== undefined) {
       if (clients.includes("effect-llm")) plan.push({ round, of: rounds, scenario, client: "effect-llm" })
       continue
@@ -126,6 +126,11 @@ if (chosenScenarios.includes("import")) {
     }
   }
 }
+if (chosenScenarios.includes("program") && isBuilt) {
+  for (let round = 0; round < rounds; round++) {
+    plan.push({ round, of: rounds, scenario: "program", client: "effect-llm" })
+  }
+}
 
 // ---- The run
 
@@ -138,6 +143,11 @@ const runCell = async ({ round, scenario, client, url }, origin) => {
       results.add("import", client, round, milliseconds)
       results.add("import-memory", client, round, megabytes)
       return `${milliseconds.toFixed(0)} ms, ${megabytes.toFixed(0)} MB`
+    }
+    if (scenario === "program") {
+      const figures = Object.entries(await runWorker("./programWorker.mjs", [size]))
+      for (const [program, figure] of figures) results.add(scenario, program, round, figure)
+      return figures.map(([program, figure]) => `${program} ${figure.toFixed(1)}`).join(", ")
     }
     const { kept } = scenarios[scenario]
     const { value, wrong } =
@@ -188,7 +198,10 @@ for (const [index, cell] of plan.entries()) {
 
 const seconds = (performance.now() - started) / 1000
 const judgement = judge(results)
-const columns = chosenScenarios.map((name) => [name, `${scenarios[name].title}, ${scenarios[name].unit}`])
+// What a program adds is no row of a client: its figures stand among the targets.
+const columns = chosenScenarios
+  .filter((name) => name !== "program")
+  .map((name) => [name, `${scenarios[name].title}, ${scenarios[name].unit}`])
 if (chosenScenarios.includes("import")) columns.push(["import-memory", "memory that the import takes, MB"])
 const rows = clients.map((client) => [client, clientList[client].title])
 const markdown = toMarkdown({

@@ -150,6 +150,8 @@ export const scenarios = {
   // Measured by cacheHit.mjs, for effect-llm alone: the others have no cache.
   "hit-memory": { title: "an answer from the cache in memory", unit: "µs", kept: "memory" },
   "hit-lmdb": { title: "an answer from the cache in a file", unit: "µs", kept: "lmdb" },
+  // Measured by programWorker.mjs, over a client that answers at once.
+  program: { title: "what a program adds to a call", unit: "µs" },
   // Measured by importCost.mjs, in processes that do nothing else.
   import: { title: "import", unit: "ms" }
 }

@@ -2,9 +2,11 @@
 import { effectModules, packageAlone } from "./importCost.mjs"
 
 const ratio = (scenario, client, other) => (results) => results.ratio(scenario, client, other)
+const median =
+  (scenario, client = "effect-llm") =>
+  (results) =>
+    results.median(scenario, client)
 const above = (scenario) => (results) => results.difference(scenario, packageAlone, effectModules)
-
-const median = (scenario) => (results) => results.median(scenario, "effect-llm")
 
 const targets = [
   { text: "CPU per call, 64 at once, own HttpClient, × raw", most: 3.5, figure: ratio("call-64", "effect-llm", "raw") },
@@ -29,8 +31,15 @@ const targets = [
     }))
   ),
   { text: "batch, wall time × raw", most: 1.15, figure: ratio("batch", "effect-llm", "raw") },
-  { text: "hit in memory, µs", most: 30, figure: median("hit-memory") },
-  { text: "hit in a file (LMDB), µs", most: 150, figure: median("hit-lmdb") },
+  { text: "hit in memory, µs", most: 30, figure: median("hit-memory", "effect-llm") },
+  { text: "hit in a file (LMDB), µs", most: 150, figure: median("hit-lmdb", "effect-llm") },
+  { text: "LlmCall with templates, µs above the bare call", most: 20, figure: median("program", "call-of-text") },
+  { text: "LlmCall with output, µs above the bare call", most: 20, figure: median("program", "call-with-output") },
+  {
+    text: "streamed value, cost per piece of 1 MB × that of 100 KB",
+    most: 2,
+    figure: median("program", "stream-growth")
+  },
   { text: "import, ms above the modules of effect that it needs", most: 60, figure: above("import") },
   { text: "import, MB above the modules of effect that it needs", most: 10, figure: above("import-memory") }
 ]

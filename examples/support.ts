@@ -7,6 +7,9 @@ import { Simulator } from "effect-llm/testing"
 
 const model = "gpt-4.1-mini"
 
+/** What the simulated model says to a request. */
+export type Answer = NonNullable<Simulator.Options["answer"]>
+
 const simulated = (options: Simulator.Options) =>
   Layer.unwrapEffect(
     Effect.map(Simulator.Simulator, ({ url }) =>

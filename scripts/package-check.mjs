@@ -149,13 +149,18 @@ const graphOf = (entry) => {
   return { files: seen, foreign }
 }
 
-await step("only effect-llm/node and effect-llm/lmdb load what is not portable, and nothing loads a barrel", () => {
+await step("only /node, /local, /lmdb and /redis load what is not portable, and nothing loads a barrel", () => {
   const portable = /^(effect|@effect\/platform|@noble\/hashes)\/[\w/-]+$/
   const notes = []
   for (const [subpath, target] of Object.entries(manifest.exports)) {
     if (typeof target === "string") continue
     const { files, foreign } = graphOf(posix.normalize(target.default))
-    const own = { "./node": /^(node:[\w/]+|undici)$/, "./lmdb": /^(node:[\w/]+|lmdb)$/ }[subpath]
+    const own = {
+      "./node": /^(node:[\w/]+|undici)$/,
+      "./lmdb": /^(node:[\w/]+|lmdb)$/,
+      "./local": /^node:[\w/]+$/,
+      "./redis": /^ioredis$/
+    }[subpath]
     const allowed = (specifier) => portable.test(specifier) || own?.test(specifier) === true
     mustBeEmpty(
       [...foreign].filter(([name]) => !allowed(name)).map(([name, file]) => `${file} imports ${name}`),
@@ -238,7 +243,7 @@ await step("the compiler's packages and the optional peers install beside it", (
     [
       "install",
       "--silent",
-      ...pinned("undici", "lmdb", "@types/node", "typescript"),
+      ...pinned("undici", "ioredis", "lmdb", "@types/node", "typescript"),
       "typescript-5@npm:typescript@5.9.3"
     ],
     project

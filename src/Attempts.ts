@@ -78,6 +78,12 @@ export const listening =
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.flatMap(Listeners, (others) => Effect.provideService(effect, Listeners, [...others, listener]))
 
+/** The same for the attempts of a stream. */
+export const listeningStream =
+  (listener: Listener) =>
+  <A, E, R>(stream: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
+    Stream.unwrap(Effect.map(Listeners, (others) => Stream.provideService(stream, Listeners, [...others, listener])))
+
 /** Tells of an answer that came from a cache. */
 export const cached = (
   client: Service,

@@ -125,11 +125,23 @@ export class UnsupportedFeature extends Schema.TaggedError<UnsupportedFeature>("
   { ...common("not-sent"), feature: Schema.String }
 ) {}
 
-/** The answer came, and was paid for, but does not fit the schema. */
+/** One thing that is wrong with an answer, and where in it. */
+export const OutputIssue = Schema.Struct({
+  path: Schema.Array(Schema.Union(Schema.String, Schema.Number)),
+  message: Schema.String
+})
+
+export interface OutputIssue extends Schema.Schema.Type<typeof OutputIssue> {}
+
+/**
+ * The answer came, and was paid for, but does not fit the schema. `text` is the last answer, `usage` that of all answers,
+ * `issues` what is wrong with the last one, at most 100 of them; the message says it as a tree.
+ */
 export class InvalidOutput extends Schema.TaggedError<InvalidOutput>("effect-llm/InvalidOutput")("InvalidOutput", {
   ...common("unknown"),
   text: Schema.String,
-  usage: Schema.optional(Usage)
+  usage: Schema.optional(Usage),
+  issues: Schema.optional(Schema.Array(OutputIssue))
 }) {}
 
 /** The call would cost more than its budget has left; it was not made. */

@@ -72,13 +72,14 @@ const below = {
   program: ["domain", "client", "tokenizer"],
   node: ["domain"],
   lmdb: ["domain", "client", "policy"],
+  redis: ["domain", "client", "policy"],
   // What a configuration says chooses providers and policies, which do not know each other.
   config: ["domain", "client", "provider", "policy"],
   testing: library,
   interop: library,
   gateway: [...library, "config", "node"],
   cli: [...library, "config", "node", "testing", "interop", "gateway"],
-  entry: [...library, "config", "node", "lmdb", "testing", "interop", "gateway"]
+  entry: [...library, "config", "node", "lmdb", "redis", "testing", "interop", "gateway"]
 } as const
 
 const isFloor = (name: string): name is Floor => Object.hasOwn(below, name)
@@ -86,7 +87,7 @@ const isFloor = (name: string): name is Floor => Object.hasOwn(below, name)
 const floorOf = (file: string): Floor | undefined => {
   const folder = file.includes("/") ? file.slice(0, file.indexOf("/")) : ""
   if (folder !== "") return isFloor(folder) ? folder : undefined
-  if (["index.ts", "node.ts", "lmdb.ts"].includes(file)) return "entry"
+  if (["index.ts", "lmdb.ts", "local.ts", "node.ts", "redis.ts"].includes(file)) return "entry"
   if (["Attempts.ts", "Ledger.ts", "LlmClient.ts"].includes(file)) return "client"
   if (file === "Tokenizer.ts") return "tokenizer"
   return file.endsWith("Node.ts") ? "node" : "domain"
@@ -199,8 +200,11 @@ describe("what is public can be reached, and nothing else lies about", () => {
     )
     expect(providers.length).toBeGreaterThan(0)
     for (const file of providers) {
-      expect(neighbours("index.ts", ["value"])).toContain(file)
-      expect(neighbours("provider/index.ts", ["value"])).toContain(file)
+      // The one that runs a model itself needs Node: it has an entry of its own, and no other leads to it.
+      const isLocal = file === "provider/LocalLlama.ts"
+      expect(neighbours("local.ts", ["value"]).includes(file)).toBe(isLocal)
+      expect(neighbours("index.ts", ["value"]).includes(file)).toBe(!isLocal)
+      expect(neighbours("provider/index.ts", ["value"]).includes(file)).toBe(!isLocal)
     }
     const policies = files.filter(
       (file) => /^policy\/\w+\.ts$/.test(file) && /^export const \w+ = [^\n]*Policy</m.test(read(`src/${file}`))
@@ -227,12 +231,14 @@ describe("what is public can be reached, and nothing else lies about", () => {
 
   it("no file is named after nothing", () => {
     expect(files.filter((file) => /(?:^|\/)(?:utils?|helpers?|common|misc|shared)\b/i.test(file))).toEqual([])
-    expect(files.filter((file) => !/^(?:index|main|node|lmdb|[A-Z]\w*)\.ts$/.test(basename(file)))).toEqual([])
+    expect(files.filter((file) => !/^(?:index|lmdb|local|main|node|redis|[A-Z]\w*)\.ts$/.test(basename(file)))).toEqual(
+      []
+    )
   })
 })
 
 describe("the core runs anywhere", () => {
-  it.each([...entries].filter(([subpath]) => subpath !== "./node" && subpath !== "./lmdb"))(
+  it.each([...entries].filter(([subpath]) => !["./lmdb", "./local", "./node", "./redis"].includes(subpath)))(
     "%s loads no module of Node, no undici, no barrel",
     (_subpath, entry) => {
       const foreign = [...reachable([entry], ["value"])].flatMap((file) =>
@@ -246,4 +252,20 @@ describe("the core runs anywhere", () => {
       )
     }
   )
+
+  it("./local loads modules of Node, but not the engine: that comes by import() when a layer is built", () => {
+    const foreign = [...reachable(["local.ts"], ["value"])].flatMap((file) =>
+      (sources.get(file) ?? []).filter(({ kind, specifier }) => kind === "value" && !specifier.startsWith("."))
+    )
+    const beyond = foreign.filter(({ specifier }) => !/^(?:effect|@effect\/platform)\/[\w/]+$/.test(specifier))
+    expect(new Set(beyond.map(({ specifier }) => specifier))).toEqual(
+      new Set(["node:fs/promises", "node:os", "node:path", "node:url"])
+    )
+  })
+
+  it("only ./local leads to what needs the engine", () => {
+    const others = [...entries.values()].filter((entry) => entry !== "local.ts")
+    const reached = [...reachable(others, ["value", "type", "dynamic"])]
+    expect(reached.filter((file) => file.includes("LocalLlama"))).toEqual([])
+  })
 })

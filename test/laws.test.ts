@@ -14,6 +14,8 @@ const policies: Readonly<Record<string, AnyPolicy>> = {
   firstPartTimeout: Policy.firstPartTimeout("30 seconds"),
   concurrency: Policy.concurrency(4),
   throttle: Policy.throttle("1 millis"),
+  budget: Policy.budget({ maxTokens: 1_000_000, maxCost: 100, unpriced: "ignore" }),
+  rateLimit: Policy.rateLimit({ requestsPerMinute: 6000, tokensPerMinute: 1_000_000 }),
   cache: Policy.cache(),
   telemetry: Policy.telemetry(),
   mapRequest: Policy.mapRequest((request) => ({ ...request, metadata: { seen: true } })),
@@ -22,6 +24,18 @@ const policies: Readonly<Record<string, AnyPolicy>> = {
     Policy.route({ "elsewhere/*": layer, default: layer }).pipe(
       Policy.mapRequest((request) => ({ ...request, model: "elsewhere/gpt-4.1-mini" }))
     ),
+  circuitBreaker: Policy.circuitBreaker(),
+  hedge: Policy.hedge({ after: "30 seconds" }),
+  "hedge (p95, another layer)": (layer) =>
+    layer.pipe(Policy.hedge({ after: "p95", other: layer.pipe(Policy.mapRequest((request) => request)) })),
+  loadBalance: (layer) => Policy.loadBalance([layer, layer.pipe(Policy.circuitBreaker())]),
+  "loadBalance (lowest-latency)": (layer) =>
+    Policy.loadBalance([layer, layer.pipe(Policy.circuitBreaker())], { strategy: "lowest-latency" }),
+  fallback: (layer) => layer.pipe(Policy.fallback(layer.pipe(Policy.mapRequest((request) => request)))),
+  "streamRecovery (fail)": Policy.streamRecovery(),
+  "streamRecovery (buffer)": Policy.streamRecovery({ mode: "buffer" }),
+  "streamRecovery (restart)": Policy.streamRecovery({ mode: "restart" }),
+  "streamRecovery (continue)": Policy.streamRecovery({ mode: "continue" }),
   "the whole stack": (layer) =>
     layer.pipe(
       Policy.attemptTimeout("30 seconds"),
@@ -35,12 +49,14 @@ const policies: Readonly<Record<string, AnyPolicy>> = {
     )
 }
 
+const holdsBack: ReadonlySet<string> = new Set(["mapCompletion", "streamRecovery (buffer)"])
+
 for (const [name, http] of Object.entries(httpClients)) laws(onSimulator(`OpenAi over ${name}`, http))
 
 laws(onMock("MockLlm"))
 
 for (const [name, policy] of Object.entries(policies)) {
-  const options = name === "mapCompletion" ? { holdsBack: true } : {}
+  const options = holdsBack.has(name) ? { holdsBack: true } : {}
   laws(onSimulator(`OpenAi with ${name}`, httpClients["effect-llm/node"], policy, options))
   laws(onMock(`MockLlm with ${name}`, policy, options))
 }

@@ -179,6 +179,30 @@ describe("the types of errors", () => {
   })
 })
 
+describe("the types of policies over several clients and of streams", () => {
+  it("take tags and modes that there are", () => {
+    assertType(() => [
+      Policy.fallback(OpenAi.layerConfig(), { when: ["ContentFiltered", ...Policy.fallbackTags] }),
+      Policy.fallback(OpenAi.layerConfig(), {
+        when: (error) => error._tag === "Overloaded",
+        model: { name: "gpt-4.1" }
+      }),
+      Policy.streamRecovery({ mode: "restart", attempts: 2 }),
+      Policy.hedge({ after: "p95" })
+    ])
+    // @ts-expect-error there is no such tag
+    assertType(() => Policy.fallback(OpenAi.layerConfig(), { when: ["ServerDown"] }))
+    // @ts-expect-error there is no such mode
+    assertType(() => Policy.streamRecovery({ mode: "resume" }))
+    // @ts-expect-error what is held back is not tried again here
+    assertType(() => Policy.streamRecovery({ mode: "buffer", attempts: 2 }))
+    // @ts-expect-error a hedge has to know when
+    assertType(() => Policy.hedge({}))
+    // @ts-expect-error a change of state cannot fail
+    assertType(() => Policy.circuitBreaker({ onStateChange: () => Effect.fail("no") }))
+  })
+})
+
 describe("the types of retries", () => {
   it("any Schedule over LlmErrors is a RetryPolicy, and a RetryPolicy is a Schedule", () => {
     assertType(() => {

@@ -30,3 +30,11 @@ export const start: Effect.Effect<Counted> = Effect.map(FiberRef.get(current), (
   const before = count.attempts - 1
   return { attempts: () => count.attempts - before, within: (effect) => Effect.locally(effect, current, count) }
 })
+
+/** Tells the deadlines further out that another attempt begins behind so many that were made since this was run. */
+export const steps: Effect.Effect<(made: number) => void> = Effect.map(FiberRef.get(current), (count) => {
+  const before = (count?.attempts ?? 1) - 1
+  return (made) => {
+    if (count !== undefined) count.attempts = before + made + 1
+  }
+})

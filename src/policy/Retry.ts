@@ -8,7 +8,6 @@ import * as Clock from "effect/Clock"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
-import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { type Attempt, Ordinal } from "../Attempts.js"
@@ -18,6 +17,7 @@ import { isRetryable, type LlmError, withAttempts } from "../LlmError.js"
 import { Given, type StreamPart } from "../StreamPart.js"
 import * as AttemptCount from "./AttemptCount.js"
 import * as GivenUp from "./GivenUp.js"
+import * as IdempotencyKey from "./IdempotencyKey.js"
 import { make, type Policy } from "./Make.js"
 import * as RetryBudget from "./RetryBudget.js"
 import { retryableOnly, type RetryPolicy } from "./RetryPolicy.js"
@@ -68,12 +68,8 @@ export function retry<R>(policy: RetryPolicy<R>, { budget = {} }: Options = {}):
 /** The same key for all attempts of a call: a provider that knows it answers, and bills, once. */
 const withKey = (request: ChatRequest): Effect.Effect<ChatRequest> =>
   request.idempotencyKey === undefined
-    ? Effect.map(Effect.zip(part, part), ([a, b]) => ({ ...request, idempotencyKey: `effect-llm-${a}${b}` }))
+    ? Effect.map(IdempotencyKey.make, (idempotencyKey) => ({ ...request, idempotencyKey }))
     : Effect.succeed(request)
-
-const part: Effect.Effect<string> = Effect.map(Random.nextIntBetween(0, 2 ** 32), (n) =>
-  n.toString(36).padStart(7, "0")
-)
 
 type Driver = Schedule.ScheduleDriver<unknown, LlmError>
 

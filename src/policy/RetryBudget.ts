@@ -5,6 +5,7 @@
 import * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { SlidingCounts } from "./SlidingCounts.js"
 
 /**
  * - `ratio`: the most retries per call, over the window. Default: 0.1
@@ -17,48 +18,29 @@ export interface Options {
   readonly floor?: number | undefined
 }
 
-/** The window moves by a tenth at a time. */
-const slots = 10
-
 /** The calls and retries of a layer in its window. Times are in milliseconds, by the caller's clock. */
 export class RetryBudget {
-  private readonly window = Array.from({ length: slots }, () => ({ calls: 0, retries: 0 }))
-  private slot: number | undefined
+  private readonly counts: SlidingCounts
 
   constructor(
     private readonly ratio: number,
-    private readonly windowMillis: number,
+    windowMillis: number,
     private readonly floor: number
-  ) {}
+  ) {
+    this.counts = new SlidingCounts(windowMillis)
+  }
 
   /** A call begins. */
   called(now: number): void {
-    this.move(now).calls++
+    this.counts.call(now)
   }
 
   /** Takes a retry, if there is one left. */
   take(now: number): boolean {
-    const current = this.move(now)
-    const calls = this.window.reduce((sum, slot) => sum + slot.calls, 0)
-    const retries = this.window.reduce((sum, slot) => sum + slot.retries, 0)
+    const { calls, marked: retries } = this.counts.sums(now)
     if (retries + 1 > Math.max(this.floor, calls * this.ratio)) return false
-    current.retries++
+    this.counts.mark(now)
     return true
-  }
-
-  /** The slot of this time, with those emptied that have left the window since the last one. */
-  private move(now: number): { calls: number; retries: number } {
-    const slot = Math.floor((now / this.windowMillis) * slots)
-    const before = this.slot ?? slot
-    // A clock that was set back counts on in its newest slot.
-    const current = Math.max(slot, before)
-    for (let left = Math.max(before + 1, current - slots + 1); left <= current; left++) {
-      this.window[left % slots] = { calls: 0, retries: 0 }
-    }
-    this.slot = current
-    const counts = this.window[current % slots] ?? { calls: 0, retries: 0 }
-    this.window[current % slots] = counts
-    return counts
   }
 }
 

@@ -11,7 +11,7 @@ import { LlmClient, type Service } from "../LlmClient.js"
 import { ModelNotFound } from "../LlmError.js"
 import * as Several from "./Several.js"
 
-type AnyLayer = Layer.Layer<LlmClient, unknown, unknown>
+type AnyLayer = Several.AnyLayer
 
 /**
  * A layer that is asked for another model than the request names: `model` is its name, or makes it from the request's;
@@ -31,10 +31,6 @@ export type Routes = Readonly<Record<string, AnyLayer | Destination>>
 
 type LayerOf<Route> = Route extends Destination<infer L> ? L : Route
 
-type ErrorOf<L> = L extends Layer.Layer<LlmClient, infer E, unknown> ? E : never
-
-type NeedsOf<L> = L extends Layer.Layer<LlmClient, unknown, infer R> ? R : never
-
 /**
  * An `LlmClient` that picks another by the model of each request, for `complete`, `stream` and `embed`. Fails with a
  * `ConfigError` that names a pattern with a `*` in its midst.
@@ -50,7 +46,11 @@ type NeedsOf<L> = L extends Layer.Layer<LlmClient, unknown, infer R> ? R : never
  */
 export function route<const R extends Routes>(
   routes: R
-): Layer.Layer<LlmClient, ErrorOf<LayerOf<R[keyof R]>> | ConfigError.ConfigError, NeedsOf<LayerOf<R[keyof R]>>>
+): Layer.Layer<
+  LlmClient,
+  Several.ErrorOf<LayerOf<R[keyof R]>> | ConfigError.ConfigError,
+  Several.NeedsOf<LayerOf<R[keyof R]>>
+>
 export function route(routes: Routes): AnyLayer {
   return Several.join(
     LlmClient,

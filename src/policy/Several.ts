@@ -10,6 +10,13 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { LlmClient, type Service } from "../LlmClient.js"
 
+export type AnyLayer = Layer.Layer<LlmClient, unknown, unknown>
+
+/** How the layers of a union may fail, and what they need. */
+export type ErrorOf<L> = L extends Layer.Layer<LlmClient, infer E, unknown> ? E : never
+
+export type NeedsOf<L> = L extends Layer.Layer<LlmClient, unknown, infer R> ? R : never
+
 /**
  * A layer of `service` from the clients of many layers, in their order. `A` is what belongs to each of them, such as its
  * name or its weight. `join` runs once per layer: state that it makes lives as long as the layer does.
@@ -30,4 +37,17 @@ export const join = <I, S, A, E, R, E2, R2>(
     none
   )
   return Layer.flatMap(all, (context) => Layer.scoped(service, make(Context.get(context, Clients))))
+}
+
+/** A client made of two others, as `join` makes it of many. */
+export const both = <E, R, E2, R2, E3, R3>(
+  first: Layer.Layer<LlmClient, E, R>,
+  second: Layer.Layer<LlmClient, E2, R2>,
+  make: (first: Service, second: Service) => Effect.Effect<Service, E3, R3>
+): Layer.Layer<LlmClient, E | E2 | E3, R | R2 | Exclude<R3, Scope.Scope>> => {
+  const Second = Context.GenericTag<"Second", Service>("effect-llm/policy/Several/Second")
+  const clients = Layer.zipWith(first, second, (one, two) => Context.add(one, Second, Context.get(two, LlmClient)))
+  return Layer.flatMap(clients, (context) =>
+    Layer.scoped(LlmClient, make(Context.get(context, LlmClient), Context.get(context, Second)))
+  )
 }

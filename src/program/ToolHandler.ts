@@ -12,6 +12,7 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { ToolCallPart } from "../Prompt.js"
 import * as Tool from "../Tool.js"
+import { nullAsAbsent } from "./NullAsAbsent.js"
 
 /** The handler of a tool, in the context of a program. */
 export interface Handler<T extends Tool.AnyTool> {
@@ -170,7 +171,8 @@ export const bind = <P, PI, S, SI, F, FI, R>(
       prepare: (call) => {
         const json = fromJson(call.arguments)
         if (Either.isLeft(json)) return Effect.succeed(Either.left(json.left))
-        return Effect.match(Effect.provide(read(json.right), context), {
+        // A provider that holds a model to the schema has it write null for what it leaves out.
+        return Effect.match(Effect.provide(read(nullAsAbsent(json.right, definition.parameters)), context), {
           onFailure: (error) =>
             Either.left(
               invalid(

@@ -30,6 +30,7 @@ import * as ErrorClassification from "../wire/ErrorClassification.js"
 import * as Json from "../wire/Json.js"
 import { StreamAssembly } from "../wire/StreamAssembly.js"
 import type { Encoded, Origin, Received, WholeWire, Wire } from "../wire/Wire.js"
+import * as AnswerLimits from "./AnswerLimits.js"
 import * as AttemptSpan from "./AttemptSpan.js"
 import * as Connection from "./Connection.js"
 import * as EmbeddingBatches from "./EmbeddingBatches.js"
@@ -180,9 +181,11 @@ const makeChecked = (options: Options): Effect.Effect<Service, never, HttpClient
           {
             onFailure: (error) => Effect.fail(clean(Connection.notAnswered(origin, error))),
             onSuccess: (response) =>
-              response.status >= 200 && response.status < 300
-                ? onAnswer(response, clean)
-                : Effect.flatMap(failed(origin, response), (error) => Effect.fail(clean(error)))
+              AnswerLimits.telling(origin, response.headers, () =>
+                response.status >= 200 && response.status < 300
+                  ? onAnswer(response, clean)
+                  : Effect.flatMap(failed(origin, response), (error) => Effect.fail(clean(error)))
+              )
           }
         )
       return typeof attempt === "function" ? Effect.flatMap(attempt(origin), sendAs) : sendAs(attempt)

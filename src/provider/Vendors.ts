@@ -21,6 +21,11 @@ const noImages = { types: [] } as const
 
 const webImages = { types: ["image/png", "image/jpeg", "image/gif", "image/webp"] } as const
 
+/** Thoughts go back where they came from. */
+const thinking = { reasoningField: "reasoning_content", maxEmbeddingInputs: 0 } as const
+
+const ofMistral = { toolCallId: /^[a-zA-Z0-9]{9}$/, prefillField: "prefix" } as const
+
 export const vendors = {
   cerebras: {
     baseUrl: "https://api.cerebras.ai/v1",
@@ -36,7 +41,7 @@ export const vendors = {
     baseUrl: "https://api.deepseek.com/v1",
     keyVariable: "DEEPSEEK_API_KEY",
     // A turn that called tools is refused without the reasoning that led to it.
-    quirks: { reasoningField: "reasoning_content", takesJsonSchema: false, maxEmbeddingInputs: 0, images: noImages }
+    quirks: { ...thinking, prefillField: "prefix", takesJsonSchema: false, images: noImages }
   },
   fireworks: { baseUrl: "https://api.fireworks.ai/inference/v1", keyVariable: "FIREWORKS_API_KEY" },
   groq: {
@@ -55,12 +60,12 @@ export const vendors = {
     baseUrl: "https://api.mistral.ai/v1",
     keyVariable: "MISTRAL_API_KEY",
     // It refuses fields that it does not know, and reports the usage of a stream unasked.
-    quirks: { asksForUsage: false, seedField: "random_seed", toolCallId: /^[a-zA-Z0-9]{9}$/, images: webImages }
+    quirks: { ...ofMistral, asksForUsage: false, seedField: "random_seed", images: webImages }
   },
   moonshot: {
     baseUrl: "https://api.moonshot.ai/v1",
     keyVariable: "MOONSHOT_API_KEY",
-    quirks: { reasoningField: "reasoning_content", maxEmbeddingInputs: 0, images: { ...webImages, urls: "none" } }
+    quirks: { ...thinking, prefillField: "partial", images: { ...webImages, urls: "none" } }
   },
   ollama: {
     baseUrl: "http://127.0.0.1:11434/v1",

@@ -17,6 +17,7 @@ import * as Json from "./Json.js"
 import { malformed } from "./Malformed.js"
 import * as OpenAiEmbeddings from "./OpenAiEmbeddings.js"
 import * as OpenAiParts from "./OpenAiParts.js"
+import * as OpenAiSchemas from "./OpenAiSchemas.js"
 import * as OpenAiUsage from "./OpenAiUsage.js"
 import { encoding, refuse } from "./Refusal.js"
 import { refused, type StreamAssembly } from "./StreamAssembly.js"
@@ -87,35 +88,50 @@ const encodeMessage = (message: Prompt.Message, origin: Origin, quirks: Quirks):
   }
 }
 
-const encodeTools = (request: ChatRequest.ChatRequest, origin: Origin): Body => ({
-  ...(request.tools === undefined || request.tools.length === 0
-    ? {}
-    : {
-        tools: request.tools.map((tool, index) => ({
-          type: "function",
-          function: OpenAiParts.tool(tool, `tools[${index}].parameters`, origin)
-        }))
-      }),
-  ...(request.toolChoice === undefined
-    ? {}
-    : {
-        tool_choice:
-          typeof request.toolChoice === "string"
-            ? request.toolChoice
-            : { type: "function", function: { name: request.toolChoice.tool } }
-      })
-})
-
-const encodeResponseFormat = (format: ChatRequest.ResponseFormat | undefined): unknown => {
-  if (format === undefined) return undefined
-  switch (format._tag) {
-    case "Text":
-      return { type: "text" }
-    case "Json":
-      return { type: "json_object" }
-    case "JsonSchema":
-      return { type: "json_schema", json_schema: OpenAiParts.jsonSchema(format) }
+const encodeTools = ({ toolChoice, tools = [] }: ChatRequest.ChatRequest, origin: Origin): OpenAiSchemas.Piece => {
+  const written = tools.map((tool, index) => OpenAiSchemas.tool(tool, index, origin))
+  return {
+    body: {
+      tools: written.length === 0 ? undefined : written.map(({ body }) => ({ type: "function", function: body })),
+      tool_choice:
+        typeof toolChoice === "object" ? { type: "function", function: { name: toolChoice.tool } } : toolChoice
+    },
+    warnings: written.flatMap(({ warnings }) => warnings)
   }
+}
+
+const encodeResponseFormat = (
+  format: ChatRequest.ResponseFormat | undefined,
+  origin: Origin,
+  quirks: Quirks
+): OpenAiSchemas.Piece => {
+  switch (format?._tag) {
+    case undefined:
+      return { body: {}, warnings: [] }
+    case "Text":
+      return { body: { response_format: { type: "text" } }, warnings: [] }
+    case "Json":
+      return { body: { response_format: { type: "json_object" } }, warnings: [] }
+    case "JsonSchema": {
+      if (quirks.takesJsonSchema === false) {
+        return refuse(
+          origin,
+          "json-schema",
+          "this provider binds answers to no schema: ask for Json and say the schema in the prompt"
+        )
+      }
+      const { body, warnings } = OpenAiSchemas.jsonSchema(format, origin)
+      return { body: { response_format: { type: "json_schema", json_schema: body } }, warnings }
+    }
+  }
+}
+
+const encodeMessages = (prompt: Prompt.Prompt, origin: Origin, quirks: Quirks): ReadonlyArray<Body> => {
+  const messages = prompt.flatMap((message) => encodeMessage(message, origin, quirks))
+  const last = messages.at(-1)
+  return last?.["role"] === "assistant" && quirks.prefillField !== undefined
+    ? [...messages.slice(0, -1), { ...last, [quirks.prefillField]: true }]
+    : messages
 }
 
 const hasReasoning = (prompt: Prompt.Prompt): boolean =>
@@ -123,16 +139,11 @@ const hasReasoning = (prompt: Prompt.Prompt): boolean =>
 
 const encodeBody = (original: ChatRequest.ChatRequest, origin: Origin, streamed: boolean, quirks: Quirks): Encoded => {
   const [request, dropped] = adapt(original, origin.model, quirks)
-  if (request.responseFormat?._tag === "JsonSchema" && quirks.takesJsonSchema === false) {
-    return refuse(
-      origin,
-      "json-schema",
-      "this provider binds answers to no schema: ask for Json and say the schema in the prompt"
-    )
-  }
+  const tools = encodeTools(request, origin)
+  const format = encodeResponseFormat(request.responseFormat, origin, quirks)
   const body: Body = {
     model: origin.model,
-    messages: request.prompt.flatMap((message) => encodeMessage(message, origin, quirks)),
+    messages: encodeMessages(request.prompt, origin, quirks),
     temperature: request.temperature,
     top_p: request.topP,
     [quirks.maxTokensField(origin.model)]: request.maxTokens,
@@ -141,16 +152,16 @@ const encodeBody = (original: ChatRequest.ChatRequest, origin: Origin, streamed:
     frequency_penalty: request.frequencyPenalty,
     presence_penalty: request.presencePenalty,
     reasoning_effort: request.reasoningEffort,
-    ...encodeTools(request, origin),
-    response_format: encodeResponseFormat(request.responseFormat),
+    ...tools.body,
+    ...format.body,
     stream_options: streamed && quirks.asksForUsage ? { include_usage: true } : undefined,
     ...request.providerOptions,
     stream: streamed ? true : undefined
   }
-  const warnings =
-    quirks.reasoningField === undefined && hasReasoning(request.prompt)
-      ? [...dropped, { setting: "prompt", message: "reasoning of earlier answers is not sent back to this provider" }]
-      : dropped
+  const warnings = [...dropped, ...tools.warnings, ...format.warnings]
+  if (quirks.reasoningField === undefined && hasReasoning(request.prompt)) {
+    warnings.push({ setting: "prompt", message: "reasoning of earlier answers is not sent back to this provider" })
+  }
   return { body, warnings }
 }
 

@@ -19,6 +19,11 @@ export interface Quirks {
   readonly seedField?: "seed" | "random_seed" | undefined
   /** Where an earlier answer's reasoning goes back to the provider. Left out: it does not, and the answer warns of it. */
   readonly reasoningField?: "reasoning_content" | "reasoning" | undefined
+  /**
+   * What marks an assistant's message at the end of a prompt as the beginning of the answer, for the providers that want
+   * it marked.
+   */
+  readonly prefillField?: "prefix" | "partial" | undefined
   /** Settings that no model of the provider takes: they are not sent, and the answer warns of it. */
   readonly untaken?: ReadonlyArray<keyof ChatRequest.Settings> | undefined
   /** Which ids of tool calls it takes back; another is replaced, in the call and in its result. Default: any */

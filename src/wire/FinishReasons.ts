@@ -54,7 +54,14 @@ const meanings: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["MALFORMED_FUNCTION_CALL", "malformed"],
   ["MALFORMED_RESPONSE", "malformed"],
   ["UNEXPECTED_TOOL_CALL", "malformed"],
-  ["MISSING_THOUGHT_SIGNATURE", "malformed"]
+  ["MISSING_THOUGHT_SIGNATURE", "malformed"],
+  // node-llama-cpp
+  ["eogToken", "stop"],
+  ["stopGenerationTrigger", "stop"],
+  ["customStopTrigger", "stop"],
+  ["maxTokens", "length"],
+  ["contextFull", "length"],
+  ["functionCalls", "tool-calls"]
 ])
 
 /** What came before the model stopped. */

@@ -1,13 +1,9 @@
 /**
- * What both of OpenAI's chat protocols say in the same words: images and files as URLs of their data, text, tools and
- * schemas.
+ * What both of OpenAI's chat protocols say in the same words: images and files as URLs of their data, and text.
  */
-import type * as ChatRequest from "../ChatRequest.js"
 import * as Prompt from "../Prompt.js"
-import type * as Tool from "../Tool.js"
 import * as Images from "./Images.js"
 import { refuse } from "./Refusal.js"
-import * as ToolParameters from "./ToolParameters.js"
 import type { Origin } from "./Wire.js"
 
 type Body = Readonly<Record<string, unknown>>
@@ -58,28 +54,3 @@ export const toolResults = (
       ? encode(part)
       : refuse(origin, `prompt.${part._tag}`, `a tool message holds tool results, not ${part._tag}`)
   )
-
-/** A tool; `at` names its parameters where they cannot be sent. */
-export const tool = (
-  { description, name, parameters, strict }: Tool.ToolDefinition,
-  at: string,
-  origin: Origin
-): Body => ({
-  name,
-  description,
-  parameters: ToolParameters.encode(parameters, at, origin),
-  strict
-})
-
-/** The format of an answer in JSON that fits a schema. */
-export const jsonSchema = ({
-  description,
-  name,
-  schema,
-  strict
-}: Extract<ChatRequest.ResponseFormat, { readonly _tag: "JsonSchema" }>): Body => ({
-  name,
-  description,
-  schema,
-  strict: strict ?? true
-})

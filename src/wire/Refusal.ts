@@ -4,7 +4,7 @@
  */
 import * as Either from "effect/Either"
 import { InvalidRequest, type LlmError, UnsupportedFeature, notSent } from "../LlmError.js"
-import type { Encoded, Origin } from "./Wire.js"
+import type { Origin } from "./Wire.js"
 
 /** Thrown within `encoding` only. */
 class Refusal {
@@ -21,8 +21,8 @@ export const invalid = (origin: Origin, param: string, message: string): never =
   throw new Refusal(new InvalidRequest({ ...origin, ...notSent, param, message }))
 }
 
-/** Runs the writing of a request. Left: what it was refused for. */
-export const encoding = (write: () => Encoded): Either.Either<Encoded, LlmError> => {
+/** Runs the writing of a request, or of a part of one. Left: what it was refused for. */
+export const encoding = <A>(write: () => A): Either.Either<A, LlmError> => {
   try {
     return Either.right(write())
   } catch (error) {

@@ -11,7 +11,7 @@ import * as ErrorClassification from "./ErrorClassification.js"
 import * as Json from "./Json.js"
 import { malformed } from "./Malformed.js"
 import * as OpenAiEmbeddings from "./OpenAiEmbeddings.js"
-import * as OpenAiParts from "./OpenAiParts.js"
+import * as OpenAiSchemas from "./OpenAiSchemas.js"
 import * as OpenAiUsage from "./OpenAiUsage.js"
 import { encoding } from "./Refusal.js"
 import * as ResponsesPrompt from "./ResponsesPrompt.js"
@@ -45,28 +45,32 @@ const leastMaxTokens = 16
 
 type Body = Readonly<Record<string, unknown>>
 
-const encodeTools = ({ toolChoice, tools = [] }: ChatRequest.ChatRequest, origin: Origin): Body =>
+const encodeTools = ({ toolChoice, tools = [] }: ChatRequest.ChatRequest, origin: Origin): OpenAiSchemas.Piece => {
   // Without tools there is nothing to choose from.
-  tools.length === 0
-    ? {}
-    : {
-        tools: tools.map((tool, index) => ({
-          type: "function",
-          ...OpenAiParts.tool(tool, `tools[${index}].parameters`, origin)
-        })),
-        tool_choice: typeof toolChoice === "object" ? { type: "function", name: toolChoice.tool } : toolChoice
-      }
+  if (tools.length === 0) return { body: {}, warnings: [] }
+  const written = tools.map((tool, index) => OpenAiSchemas.tool(tool, index, origin))
+  return {
+    body: {
+      tools: written.map(({ body }) => ({ type: "function", ...body })),
+      tool_choice: typeof toolChoice === "object" ? { type: "function", name: toolChoice.tool } : toolChoice
+    },
+    warnings: written.flatMap(({ warnings }) => warnings)
+  }
+}
 
-const encodeFormat = (format: ChatRequest.ResponseFormat | undefined): Body | undefined => {
+/** `body.format` is undefined where nothing is said. */
+const encodeFormat = (format: ChatRequest.ResponseFormat | undefined, origin: Origin): OpenAiSchemas.Piece => {
   switch (format?._tag) {
     case undefined:
-      return undefined
+      return { body: {}, warnings: [] }
     case "Text":
-      return { type: "text" }
+      return { body: { format: { type: "text" } }, warnings: [] }
     case "Json":
-      return { type: "json_object" }
-    case "JsonSchema":
-      return { type: "json_schema", ...OpenAiParts.jsonSchema(format) }
+      return { body: { format: { type: "json_object" } }, warnings: [] }
+    case "JsonSchema": {
+      const { body, warnings } = OpenAiSchemas.jsonSchema(format, origin)
+      return { body: { format: { type: "json_schema", ...body } }, warnings }
+    }
   }
 }
 
@@ -82,6 +86,8 @@ const encodeBody = (original: ChatRequest.ChatRequest, origin: Origin, streamed:
   const prompt = ResponsesPrompt.encode(request.prompt, origin, takesReasoning(origin.model))
   const { reasoning, text, ...options } = request.providerOptions ?? {}
   const { maxTokens } = request
+  const tools = encodeTools(request, origin)
+  const format = encodeFormat(request.responseFormat, origin)
   const warnings: Array<Completion.Warning> = prompt.notes.map((message) => ({ setting: "prompt", message }))
   if (maxTokens !== undefined && maxTokens < leastMaxTokens) {
     const message = `this provider takes no less than ${leastMaxTokens}: ${leastMaxTokens} was sent`
@@ -94,16 +100,16 @@ const encodeBody = (original: ChatRequest.ChatRequest, origin: Origin, streamed:
       temperature: request.temperature,
       top_p: request.topP,
       max_output_tokens: maxTokens === undefined ? undefined : Math.max(maxTokens, leastMaxTokens),
-      ...encodeTools(request, origin),
+      ...tools.body,
       reasoning: beside("effort", request.reasoningEffort, reasoning),
-      text: beside("format", encodeFormat(request.responseFormat), text),
+      text: beside("format", format.body.format, text),
       store: false,
       // Other models refuse to be asked for it.
       include: isReasoningModel(origin.model) ? ["reasoning.encrypted_content"] : undefined,
       ...options,
       stream: streamed ? true : undefined
     },
-    warnings: [...dropped, ...warnings]
+    warnings: [...dropped, ...warnings, ...tools.warnings, ...format.warnings]
   }
 }
 

@@ -3,7 +3,9 @@ import { Array, Context, Effect, Exit, Layer, Order, Scope } from "effect"
 import { LlmError, OpenAiCompatible, Policy, Providers, RetryPolicy } from "effect-llm"
 import * as index from "effect-llm"
 import * as lmdbIndex from "effect-llm/lmdb"
+import * as localIndex from "effect-llm/local"
 import * as nodeIndex from "effect-llm/node"
+import * as redisIndex from "effect-llm/redis"
 import * as testingIndex from "effect-llm/testing"
 import { Fault, Simulator } from "effect-llm/testing"
 import { execFile } from "node:child_process"
@@ -13,6 +15,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { type Row, vendors } from "../../src/provider/Vendors.js"
+import { documentationModel, isInstalled } from "../LocalEngine.js"
 import { announced, missing, printedBy } from "./Output.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -43,14 +46,20 @@ const modules = blocks.filter(
   ({ code }) => !code.includes("Effect.runPromise") && !tests.some((test) => test.code === code)
 )
 const programs = blocks.filter((block) => !tests.includes(block) && !modules.includes(block))
+/** A local model runs where its engine is installed. */
+const runnable = programs.filter(({ file }) => isInstalled || file !== "local.ts")
 
 /** What goes wrong with the requests of a program. */
 const faults: Readonly<Record<string, ReadonlyArray<Fault.Fault>>> = {
   "retries.ts": [Fault.status(503)],
+  "recovery.ts": [Fault.cut({ afterTokens: 3, ending: "abrupt" })],
+  "fallback.ts": [Fault.status(503), Fault.status(503)],
   "errors.ts": [Fault.status(429, { headers: { "retry-after": "20" } }), Fault.status(401)]
 }
 
 const answers: ReadonlyArray<readonly [RegExp, string]> = [
+  [/Grade this/, JSON.stringify({ grade: 4 })],
+  [/pancakes/, JSON.stringify({ title: "Pancakes", minutes: null, steps: ["Whisk.", "Fry."] })],
   [/support ticket/, JSON.stringify({ label: "billing", urgent: true })],
   [/capital/, "Paris."],
   [/weather/, "It is 21 °C."],
@@ -103,9 +112,12 @@ describe("the code of the README", () => {
     expect(stdout).toBe("")
   })
 
-  it.each(programs)("$file prints what it says", { timeout: 30_000 }, async ({ code, file }) => {
+  it.each(runnable)("$file prints what it says", { timeout: 30_000 }, async ({ code, file }) => {
+    vi.stubEnv("LOCAL_LLAMA_MODEL", documentationModel())
     vi.stubEnv("OPENAI_API_KEY", "simulated-key")
     vi.stubEnv("OPENAI_BASE_URL", simulator.url)
+    vi.stubEnv("ANTHROPIC_API_KEY", "simulated-key")
+    vi.stubEnv("ANTHROPIC_BASE_URL", new URL(simulator.url).origin)
     await Effect.runPromise(simulator.inject(...(faults[file] ?? [])))
     expect(announced(code)).not.toEqual([])
     const printed = await printedBy(() => import(join(folder, file)))
@@ -170,6 +182,8 @@ describe("the words of the README", () => {
     expect(row("effect-llm/testing")).toEqual(sorted(Object.keys(testingIndex)))
     expect(row("effect-llm/node")).toEqual(sorted(Object.keys(nodeIndex)))
     expect(row("effect-llm/lmdb")).toEqual(sorted(Object.keys(lmdbIndex)))
+    expect(row("effect-llm/local")).toEqual(sorted(Object.keys(localIndex)))
+    expect(row("effect-llm/redis")).toEqual(sorted(Object.keys(redisIndex)))
   })
 
   /** All that stands in backticks. */
@@ -186,6 +200,8 @@ describe("the words of the README", () => {
     const rows = new Map(table("provider").map(([name, , variables]) => [ticked(name)[0] ?? "", ticked(variables)]))
     // Both tables are of the same providers, and all of them can be imported.
     expect(table("| streaming").map(([name]) => ticked(name)[0])).toEqual([...rows.keys()])
+    // Those with an entry of their own are no part of the registry, which no import of the core could load.
+    for (const name of Object.keys(localIndex)) expect(rows.delete(name), name).toBe(true)
     expect([...rows.keys()].filter((name) => !Object.hasOwn(index, name))).toEqual([])
     const simple = (name: string): string => name.toLowerCase().replaceAll("-", "")
     const own = Object.entries(Providers.all).filter(([name]) => !OpenAiCompatible.isVendor(name))
@@ -235,7 +251,9 @@ describe("the words of the README", () => {
     const pins = [...readme.matchAll(/([@\w/-]+)@(\d[\d.]*)/g)]
     expect(pins.length).toBeGreaterThan(2)
     for (const [pin, name = "", version = ""] of pins) {
-      expect(manifest.peerDependencies[name]?.slice(1), pin).toMatch(new RegExp(`^${version}\\.`))
+      // The engine's binaries have its versions.
+      const peer = name.startsWith("@node-llama-cpp/") ? "node-llama-cpp" : name
+      expect(manifest.peerDependencies[peer]?.slice(1), pin).toMatch(new RegExp(`^${version}\\.`))
     }
   })
 

@@ -1,7 +1,19 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, type ConfigError, Effect, Either, Fiber, Layer, Schedule, Stream, TestClock } from "effect"
-import { ChatRequest, LlmClient, type LlmError, Policy, RetryPolicy, type StreamPart } from "effect-llm"
-import type { MockLlm } from "effect-llm/testing"
+import {
+  Chunk,
+  type ConfigError,
+  Context,
+  Effect,
+  Either,
+  Fiber,
+  Layer,
+  Redacted,
+  Schedule,
+  Stream,
+  TestClock
+} from "effect"
+import { ChatRequest, LlmClient, type LlmError, OpenAi, Policy, RetryPolicy, type StreamPart } from "effect-llm"
+import { Fault, type MockLlm, Simulator } from "effect-llm/testing"
 import { retryable } from "../SampleErrors.js"
 import { behind, built, inVirtualTime, make, seen, timed } from "./Watched.js"
 
@@ -204,6 +216,52 @@ describe("Policy.firstPartTimeout", () => {
       const { millis, result } = yield* inVirtualTime(timed(seen(client.stream(request))))
       expect(millis).toBe(5000)
       expect(result).toMatchObject({ right: { error: { limit: "first-part" } } })
+    })
+  )
+})
+
+describe("limits of streams over HTTP", () => {
+  /** A stream that gives so many tokens, then a comment every second, for ever. */
+  const kept = (afterTokens: number, policy: Policy.Policy<ConfigError.ConfigError>) =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(
+        Simulator.layerHttpClient({ faults: [Fault.stall({ afterTokens, comments: "1 second" })] })
+      )
+      const simulator = Context.get(context, Simulator.Simulator)
+      const layer = OpenAi.layer({
+        apiKey: Redacted.make("test-key-1"),
+        baseUrl: simulator.url,
+        model: "gpt-4.1-mini"
+      }).pipe(policy)
+      const client = yield* built(Layer.provide(layer, Layer.succeedContext(context)))
+      const { millis, result } = yield* inVirtualTime(timed(seen(client.stream(request))))
+      expect(yield* simulator.stats).toMatchObject({ inFlight: 0, closedByClient: 1 })
+      return { millis, result }
+    })
+
+  it.scoped("comments that keep a stream alive are no progress: idleTimeout ends it, and closes its connection", () =>
+    Effect.gen(function* () {
+      const { millis, result } = yield* kept(2, Policy.idleTimeout("5 seconds"))
+      expect(millis).toBe(5000)
+      expect(result).toMatchObject({
+        right: { error: { _tag: "StreamInterrupted", cause: { _tag: "RequestTimeout", limit: "idle" } } }
+      })
+    })
+  )
+
+  it.scoped("comments are no first part either", () =>
+    Effect.gen(function* () {
+      const { millis, result } = yield* kept(0, Policy.firstPartTimeout("5 seconds"))
+      expect(millis).toBe(5000)
+      expect(result).toMatchObject({ right: { error: { _tag: "RequestTimeout", limit: "first-part" } } })
+    })
+  )
+
+  it.scoped("nor are they the end of the whole stream: attemptTimeout and totalTimeout end it, too", () =>
+    Effect.gen(function* () {
+      for (const policy of [Policy.attemptTimeout("5 seconds"), Policy.totalTimeout("5 seconds")]) {
+        expect((yield* kept(2, policy)).millis).toBe(5000)
+      }
     })
   )
 })

@@ -71,6 +71,16 @@ describe("a run of a toolkit", () => {
     )
   )
 
+  it.effect("takes null for an argument that is left out, as models write it that are held to the schema", () =>
+    withMock(
+      [calling(call("1", "weather", { city: "Lisbon", days: null })), answering("21 °C.")],
+      Effect.gen(function* () {
+        const run = yield* Toolkit.run("How is Lisbon?", { toolkit })
+        expect(run.steps[0]?.results).toMatchObject([{ outcome: { _tag: "Succeeded" } }])
+      })
+    )
+  )
+
   it.effect("tells the model of its tools at every step, and keeps the settings of the request", () =>
     withMock(
       [calling(call("1", "clock", {})), answering("noon")],

@@ -39,6 +39,12 @@ describe("a chat-completions request", () => {
   })
 
   const tool = { name: "look_up", parameters: { type: "object", properties: {} } }
+  const closed = {
+    type: "object",
+    properties: { label: { type: "string" } },
+    required: ["label"],
+    additionalProperties: false
+  }
 
   it.each<[name: string, settings: ChatRequest.Settings, body: object]>([
     ["temperature", { temperature: 0.2 }, { temperature: 0.2 }],
@@ -55,7 +61,19 @@ describe("a chat-completions request", () => {
     [
       "tools with all they can say",
       { tools: [{ ...tool, description: "Looks up", strict: true }] },
-      { tools: [{ type: "function", function: { ...tool, description: "Looks up", strict: true } }] }
+      {
+        tools: [
+          {
+            type: "function",
+            function: {
+              name: "look_up",
+              parameters: { ...tool.parameters, required: [], additionalProperties: false },
+              description: "Looks up",
+              strict: true
+            }
+          }
+        ]
+      }
     ],
     ["no tools", { tools: [] }, {}],
     ["toolChoice auto", { toolChoice: "auto" }, { tool_choice: "auto" }],
@@ -70,11 +88,16 @@ describe("a chat-completions request", () => {
     ["JSON format", { responseFormat: { _tag: "Json" } }, { response_format: { type: "json_object" } }],
     [
       "JSON schema, strict where nothing is said",
+      { responseFormat: { _tag: "JsonSchema", name: "label", schema: closed } },
+      { response_format: { type: "json_schema", json_schema: { name: "label", schema: closed, strict: true } } }
+    ],
+    [
+      "JSON schema that strictness does not know, as it is",
       { responseFormat: { _tag: "JsonSchema", name: "label", schema: { type: "object" } } },
       {
         response_format: {
           type: "json_schema",
-          json_schema: { name: "label", schema: { type: "object" }, strict: true }
+          json_schema: { name: "label", schema: { type: "object" }, strict: false }
         }
       }
     ],

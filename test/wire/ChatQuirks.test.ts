@@ -59,6 +59,30 @@ describe("the ids of tool calls", () => {
   })
 })
 
+describe("the beginning of an answer", () => {
+  const prompt = ChatRequest.make([
+    { role: "assistant", content: "Hello" },
+    { role: "user", content: "Count to three." },
+    { role: "assistant", content: "One, two" }
+  ]).prompt
+
+  it("is marked where the dialect wants it, and only at the end of the prompt", () => {
+    const plain = bodyOf({}, { prompt })["messages"]
+    expect(plain).toEqual([
+      { role: "assistant", content: "Hello" },
+      { role: "user", content: "Count to three." },
+      { role: "assistant", content: "One, two" }
+    ])
+    for (const prefillField of ["prefix", "partial"] as const) {
+      const messages = bodyOf({ prefillField }, { prompt })["messages"]
+      expect(messages).toMatchObject([{}, {}, { content: "One, two", [prefillField]: true }])
+      expect(messages).not.toHaveProperty(`0.${prefillField}`)
+      const asked = bodyOf({ prefillField }, { prompt: prompt.slice(0, 2) })["messages"]
+      expect(asked).not.toHaveProperty(`1.${prefillField}`)
+    }
+  })
+})
+
 describe("settings that are not taken", () => {
   const settings = {
     temperature: 0.1,

@@ -37,6 +37,8 @@ describe("a Responses request", () => {
   const flat = { type: "function", ...tool }
   const schema = { type: "object", properties: {}, additionalProperties: false }
 
+  const closed = { type: "object", properties: {}, required: [], additionalProperties: false }
+
   it.each<[name: string, settings: ChatRequest.Settings, body: object]>([
     ["temperature", { temperature: 0.2 }, { temperature: 0.2 }],
     ["topP", { topP: 0.9 }, { top_p: 0.9 }],
@@ -46,7 +48,7 @@ describe("a Responses request", () => {
     [
       "tools with all they can say",
       { tools: [{ ...tool, description: "Looks up", strict: true }] },
-      { tools: [{ type: "function", ...tool, description: "Looks up", strict: true }] }
+      { tools: [{ type: "function", ...tool, parameters: closed, description: "Looks up", strict: true }] }
     ],
     ["no tools", { tools: [], toolChoice: "auto" }, {}],
     ["toolChoice", { tools: [tool], toolChoice: "required" }, { tools: [flat], tool_choice: "required" }],
@@ -59,8 +61,8 @@ describe("a Responses request", () => {
     ["JSON", { responseFormat: { _tag: "Json" } }, { text: { format: { type: "json_object" } } }],
     [
       "a schema",
-      { responseFormat: { _tag: "JsonSchema", name: "out", schema } },
-      { text: { format: { type: "json_schema", name: "out", schema, strict: true } } }
+      { responseFormat: { _tag: "JsonSchema", name: "out", schema: closed } },
+      { text: { format: { type: "json_schema", name: "out", schema: closed, strict: true } } }
     ],
     [
       "a loose schema",

@@ -1,0 +1,1 @@
+export * as LocalLlama from "./provider/LocalLlama.js"

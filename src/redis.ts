@@ -1,0 +1,2 @@
+export * as RedisClient from "./redis/RedisClientNode.js"
+export * as RedisRateLimit from "./redis/RedisRateLimit.js"
