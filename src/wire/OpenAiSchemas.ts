@@ -28,10 +28,10 @@ export const tool = (
   origin: Origin
 ): Piece => {
   const place = `tools[${index}].parameters`
-  const object = ToolParameters.encode(parameters, place, origin)
-  const written = strict === true ? StrictSchema.write(object, place, origin) : undefined
+  const plain = ToolParameters.encode(parameters, place, origin)
+  const written = strict === true ? StrictSchema.write(plain, place, origin) : undefined
   return {
-    body: { name, description, parameters: written?.schema ?? object, strict },
+    body: { name, description, parameters: written?.schema ?? plain, strict },
     warnings: looser("tools", place, written?.loosened ?? [])
   }
 }

@@ -5,6 +5,7 @@
  */
 import * as Json from "./Json.js"
 import { refuse } from "./Refusal.js"
+import { definitionsOf, target } from "./ToolParameters.js"
 import type { Origin } from "./Wire.js"
 
 /**
@@ -84,16 +85,9 @@ const inexpressible: ReadonlySet<string> = new Set([
   "$recursiveRef"
 ])
 
-const definitionsOf = (root: Json.JsonRecord): Json.JsonRecord => ({
-  ...Json.record(root.definitions),
-  ...Json.record(root.$defs)
-})
-
 /** The name in `#/$defs/Name`, as it stands there. */
 const referred = (reference: unknown): string | undefined =>
   /^#\/(?:\$defs|definitions)\/([^/]+)$/.exec(Json.string(reference) ?? "")?.[1]
-
-const plainName = (name: string): string => name.replaceAll("~1", "/").replaceAll("~0", "~")
 
 const typesOf = (schema: Json.JsonRecord): ReadonlyArray<unknown> => [schema.type].flat()
 
@@ -130,21 +124,18 @@ const orNull = (schema: Json.JsonRecord): Json.JsonRecord => {
 class Writing {
   readonly loosened = new Set<string>()
   readonly nullable = new Set<string>()
-  private readonly definitions: Json.JsonRecord
   /** The names whose meaning is being written in place of the name. */
   private readonly opened: Array<string> = []
 
   constructor(
     private readonly root: Json.JsonRecord,
     private readonly origin: Origin
-  ) {
-    this.definitions = definitionsOf(root)
-  }
+  ) {}
 
   write(place: string): Json.JsonRecord {
     const top = this.top(place)
     if (!isObject(top)) this.refuse(place, "must be one object, of properties that are named; put it into a property")
-    const $defs = this.each(this.definitions, `${place}.$defs`)
+    const $defs = this.each(definitionsOf(this.root), `${place}.$defs`)
     const schema = this.schema({ ...top, $defs: undefined, definitions: undefined }, place)
     return Object.keys($defs).length === 0 ? schema : { ...schema, $defs }
   }
@@ -161,9 +152,7 @@ class Writing {
   }
 
   private target(reference: unknown, place: string): Json.JsonRecord {
-    const name = referred(reference)
-    const target = name === undefined ? undefined : Json.record(this.definitions[plainName(name)])
-    return target ?? this.refuse(`${place}.$ref`, "must name one of the schema's own $defs")
+    return target(reference, this.root) ?? this.refuse(`${place}.$ref`, "must name one of the schema's own $defs")
   }
 
   private schema(value: unknown, place: string): Json.JsonRecord {
@@ -192,16 +181,21 @@ class Writing {
   /** Several schemas that must all fit become one, where they do not contradict each other. */
   private all({ allOf, ...own }: Json.JsonRecord, place: string): Json.JsonRecord {
     let merged: Json.JsonRecord = own
+    const before = this.opened.length
     for (const part of Json.array(allOf)) {
       const other = Json.record(part) ?? this.refuse(`${place}.allOf`, "joins what is no schema")
       const { $ref, ...rest } = other
       const name = referred($ref)
       if (name !== undefined && this.opened.includes(name)) {
+        this.opened.length = before
         return this.reference({ $ref, ...merged }, place)
       }
+      if (name !== undefined) this.opened.push(name)
       merged = this.join(merged, $ref === undefined ? other : { ...this.target($ref, place), ...rest }, place)
     }
-    return this.schema(merged, place)
+    const written = this.schema(merged, place)
+    this.opened.length = before
+    return written
   }
 
   private join(a: Json.JsonRecord, b: Json.JsonRecord, place: string): Json.JsonRecord {

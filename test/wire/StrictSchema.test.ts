@@ -30,6 +30,13 @@ const Tree = Schema.Struct({
   children: Schema.Array(Schema.suspend((): Schema.Schema<Tree> => Tree))
 }).annotations({ identifier: "Tree" })
 
+interface Node {
+  readonly next?: Node | undefined
+}
+const Node = Schema.Struct({
+  next: Schema.optional(Schema.suspend((): Schema.Schema<Node> => Node)).annotations({ description: "The next" })
+}).annotations({ identifier: "Node" })
+
 class Person extends Schema.Class<Person>("Person")({ name: Schema.NonEmptyString, born: Schema.Date }) {}
 
 const fields = Schema.Struct({
@@ -59,6 +66,8 @@ describe("a strict schema", () => {
   it.each<[string, Schema.Schema.All]>([
     ["of many fields", fields],
     ["that refers to itself", Tree],
+    ["that refers to itself under a description", Node],
+    ["that holds one which refers to itself, twice", Schema.Struct({ a: Node, b: Schema.Array(Node) })],
     ["of a class", Person]
   ])("%s is one that OpenAI takes", (_, schema) => {
     expect(strictFault(written(Tool.jsonSchema(schema)))).toBeUndefined()
