@@ -10,6 +10,7 @@ import type * as Redacted from "effect/Redacted"
 import type * as ChatRequest from "../ChatRequest.js"
 import { LlmClient, type Service } from "../LlmClient.js"
 import * as AccessToken from "./AccessToken.js"
+import * as Surface from "./AzureOpenAiSurface.js"
 import * as HttpProvider from "./HttpProvider.js"
 import * as OpenAiApi from "./OpenAiApi.js"
 import * as Settings from "./Settings.js"
@@ -41,42 +42,12 @@ export interface Options {
   readonly defaults?: ChatRequest.Settings | undefined
 }
 
-// --- Endpoint ----------------------------------------------------------------
-
-/** The portal also shows endpoints with the path of the newer surface. */
-const resourceOf = (endpoint: string): string => endpoint.replace(/\/openai(?:\/v1)?$/, "")
-
-/** The deployment is in the path of the older surface, and in the body's `model` of the newer one. */
-const urlAt =
-  (endpoint: string, apiVersion: string | undefined, paths: OpenAiApi.Spoken["paths"]): HttpProvider.Options["url"] =>
-  (operation, deployment) =>
-    apiVersion === undefined
-      ? `${endpoint}/openai/v1/${paths[operation]}`
-      : `${endpoint}/openai/deployments/${encodeURIComponent(deployment)}/${paths[operation]}?api-version=${encodeURIComponent(apiVersion)}`
-
 // --- Authentication ----------------------------------------------------------
 
 const authentication = (
   options: Pick<Options, "apiKey" | "token" | "headers">,
   named: typeof names
 ): ReturnType<typeof AccessToken.orKey> => AccessToken.orKey(options, named, (key) => ({ "api-key": key }))
-
-// --- Quirks ------------------------------------------------------------------
-
-/** Many call a deployment after its model, often with something before it. gpt-5-chat is no reasoning model. */
-const soundsLikeReasoning = (deployment: string): boolean =>
-  /(?:^|[-_.])(?:o[1-9]|gpt-5(?!-chat))(?:[-_.]|$)/i.test(deployment)
-
-/** Earlier versions refuse a request that has `stream_options`. */
-const firstVersionWithUsage = "2024-09-01"
-
-const quirksOf = (
-  apiVersion: string | undefined,
-  isReasoningModel: Options["isReasoningModel"] = soundsLikeReasoning
-): OpenAiApi.Quirks => ({
-  isReasoningModel,
-  asksForUsage: apiVersion === undefined || apiVersion >= firstVersionWithUsage
-})
 
 // --- Client and layers -------------------------------------------------------
 
@@ -107,9 +78,9 @@ const makeNamed = (
 ): Effect.Effect<Service, ConfigError.ConfigError, HttpClient.HttpClient> =>
   Effect.gen(function* () {
     const { api, apiVersion, defaults, deployment, embeddingDeployment = deployment } = options
-    const endpoint = resourceOf(yield* Settings.secureUrl(named.endpoint, options.endpoint))
+    const endpoint = Surface.resourceOf(yield* Settings.secureUrl(named.endpoint, options.endpoint))
     if (apiVersion !== undefined) yield* Settings.name(named.apiVersion, apiVersion)
-    const quirks = quirksOf(apiVersion, options.isReasoningModel)
+    const quirks = Surface.quirksOf(apiVersion, options.isReasoningModel)
     const { paths, wire } = yield* OpenAiApi.speak(named.api, api, quirks)
     if (api === "responses" && apiVersion !== undefined) {
       const message = `responses is on the v1 surface only: leave ${named.apiVersion} out`
@@ -120,7 +91,7 @@ const makeNamed = (
       model: yield* Settings.name(named.deployment, deployment),
       embeddingModel: yield* Settings.name(named.embeddingDeployment, embeddingDeployment),
       wire,
-      url: urlAt(endpoint, apiVersion, paths),
+      url: Surface.urlAt(endpoint, apiVersion, paths),
       ...(yield* authentication(options, named)),
       defaults
     })
