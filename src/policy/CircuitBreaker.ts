@@ -2,7 +2,8 @@
  * Stops calling a provider that fails: when too many of the last calls have failed, further ones fail at once with
  * `CircuitOpen`, until after a while a few are let through to find out. One circuit per client.
  *
- * It keeps no timer and no fiber: an open circuit becomes half-open by the first call after its time.
+ * It keeps no timer and no fiber: an open circuit becomes half-open by the first call after its time. Its state is a metric,
+ * too: `effect_llm.circuit.state`, 0 closed, 1 half-open, 2 open.
  */
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
@@ -18,6 +19,7 @@ import type { Service } from "../LlmClient.js"
 import { CircuitOpen, isLlmError, type LlmError, type Tag } from "../LlmError.js"
 import { Circuit, type CircuitState, type Passage, type Verdict } from "./Circuit.js"
 import * as ErrorClass from "./ErrorClass.js"
+import { circuitChanged } from "./LlmMetrics.js"
 import { make, type Policy, positiveDuration, positiveInteger } from "./Make.js"
 
 export type { CircuitState } from "./Circuit.js"
@@ -84,6 +86,7 @@ export const circuitBreaker = <R = never>(options: CircuitBreakerOptions<R> = {}
         const change = circuit.changes.shift()
         if (change === undefined) return Effect.void
         const [from, to] = change
+        circuitChanged(next, to)
         const tell = onStateChange === undefined ? Effect.void : onStateChange({ provider, model, from, to })
         return Effect.zipRight(
           state === undefined ? Effect.void : SubscriptionRef.set(state, to),

@@ -78,3 +78,17 @@ export class LlmMetrics {
     this.duration.unsafeUpdate(call.seconds, [...labels(call), ...error])
   }
 }
+
+const openness = { closed: 0, "half-open": 1, open: 2 } as const
+
+/** A circuit breaker has changed: a gauge per client, 0 closed, 1 half-open, 2 open. */
+export const circuitChanged = (
+  client: { readonly provider: string; readonly model: string },
+  to: keyof typeof openness
+): void => {
+  const state = Metric.gauge("effect_llm.circuit.state", { description: "0 closed, 1 half-open, 2 open" })
+  state.unsafeUpdate(openness[to], [
+    MetricLabel.make("gen_ai.provider.name", client.provider),
+    MetricLabel.make("gen_ai.request.model", client.model)
+  ])
+}

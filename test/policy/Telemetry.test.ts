@@ -124,6 +124,31 @@ describe("the metrics of Policy.telemetry", () => {
   )
 })
 
+describe("the metric of a circuit breaker", () => {
+  it.scoped("says whether the circuit is closed, half-open or open", () =>
+    Effect.gen(function* () {
+      const mock = yield* MockLlm.make([new LlmError.ServerFailed(named), new LlmError.ServerFailed(named), "Hi"], {
+        model: "m-circuit"
+      })
+      const layer = mock.layer.pipe(Policy.circuitBreaker({ minimumCalls: 2, openFor: "10 seconds" }))
+      const client = Context.get(yield* Layer.build(layer), LlmClient.LlmClient)
+      const state = Effect.map(Metric.snapshot, (pairs) =>
+        pairs.flatMap(({ metricKey, metricState }) =>
+          metricKey.name === "effect_llm.circuit.state" && metricKey.tags.some(({ value }) => value === "m-circuit")
+            ? [metricState]
+            : []
+        )
+      )
+      yield* Effect.flip(client.complete(asked("m-circuit")))
+      yield* Effect.flip(client.complete(asked("m-circuit")))
+      expect(yield* state).toMatchObject([{ value: 2 }])
+      yield* TestClock.adjust("11 seconds")
+      yield* client.complete(asked("m-circuit"))
+      expect(yield* state).toMatchObject([{ value: 0 }])
+    })
+  )
+})
+
 describe("the spans of Policy.telemetry", () => {
   const spansOf = (
     faults: ReadonlyArray<Fault.Fault>,
