@@ -3,9 +3,27 @@
  * what the test servers remember. The server behind it does its worst and echoes the key wherever it can.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Layer, Logger, LogLevel, Option, Redacted, Schema, Stream, Tracer } from "effect"
-import { LlmClient, LlmError, OpenAi, Policy, RetryPolicy } from "effect-llm"
+import {
+  Cause,
+  Context,
+  Effect,
+  Exit,
+  Layer,
+  Logger,
+  LogLevel,
+  Metric,
+  Option,
+  Redacted,
+  Schema,
+  Stream,
+  Tracer
+} from "effect"
+import { Attempts, LlmClient, LlmError, OpenAi, Policy, RetryPolicy } from "effect-llm"
+import { LmdbCache } from "effect-llm/lmdb"
 import { Fault, Simulator } from "effect-llm/testing"
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { everyWord } from "./laws.js"
 import { canary, httpClients } from "./worlds.js"
 
@@ -87,8 +105,10 @@ describe("a key is never seen", () => {
           }).pipe(
             Policy.retry(RetryPolicy.exponential({ base: "1 millis", retries: 1 })),
             Policy.cache(),
+            Policy.telemetry({ recordContent: true }),
             Layer.provide(http)
           )
+          const heard: Array<unknown> = []
           const calls = Effect.gen(function* () {
             const outcomes: Array<unknown> = []
             const each: ReadonlyArray<Effect.Effect<unknown, LlmError.LlmError, LlmClient.LlmClient>> = [
@@ -113,6 +133,7 @@ describe("a key is never seen", () => {
 
           const outcomes = yield* calls.pipe(
             Effect.provide(client),
+            Attempts.listening((attempt) => heard.push(attempt)),
             Effect.provide(
               Layer.merge(
                 Logger.replace(
@@ -133,6 +154,9 @@ describe("a key is never seen", () => {
           expect(everyWord(outcomes)).not.toContain(canary)
           expect(lines.join("\n")).not.toContain(canary)
           expect(everyWord(spans)).not.toContain(canary)
+          expect(heard.length).toBeGreaterThanOrEqual(3)
+          expect(everyWord(heard)).not.toContain(canary)
+          expect(everyWord(yield* Metric.snapshot)).not.toContain(canary)
           expect(everyWord(yield* simulator.requests)).not.toContain(canary)
         })
       )
@@ -153,6 +177,26 @@ describe("a key is never seen", () => {
       }).pipe(Effect.provide(client))
       expect(outcome[0].cached).toBe(true)
       expect(everyWord(outcome)).not.toContain(canary)
+    })
+  )
+
+  it.scopedLive("in the file of a cache", () =>
+    Effect.gen(function* () {
+      const folder = mkdtempSync(join(tmpdir(), "effect-llm-canary-"))
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true, force: true })))
+      const simulator = Context.get(yield* Layer.build(Simulator.layer({ apiKey: canary })), Simulator.Simulator)
+      const client = OpenAi.layer({
+        apiKey: Redacted.make(canary),
+        baseUrl: simulator.url,
+        model: "gpt-4.1-mini"
+      }).pipe(
+        Policy.cache({ store: LmdbCache.store({ path: join(folder, "answers.lmdb") }) }),
+        Layer.provide(httpClients.fetch)
+      )
+      yield* Effect.provide(Effect.zip(LlmClient.complete("one"), LlmClient.embed("two")), client)
+      const bytes = readdirSync(folder).map((file) => readFileSync(join(folder, file), "latin1"))
+      expect(bytes.join("").length).toBeGreaterThan(1000)
+      expect(bytes.join("")).not.toContain(canary)
     })
   )
 
