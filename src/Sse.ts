@@ -139,22 +139,20 @@ export class Decoder {
 
   /** Text of whole lines: every line in it has its ending. */
   private lines(text: string, events: Array<Event>): void {
-    const hasCr = text.includes("\r")
+    // Decided before the loop: asked in it, V8 may search the whole text again at every line.
+    if (text.includes("\r")) return this.crLines(text, events)
     let from = 0
     while (from < text.length) {
       let to = text.indexOf("\n", from)
       if (to < 0) to = text.length
-      if (hasCr) this.crLines(text.slice(from, to), events)
-      else this.line(text, from, to, events)
+      this.line(text, from, to, events)
       from = to + 1
     }
   }
 
-  /** What stands before an LF, when there are CRs: one line, or several that CRs end. */
+  /** The same where CRs or CRLFs end lines too. */
   private crLines(text: string, events: Array<Event>): void {
-    // A CR right before the LF is part of the same ending; any other ends a line of its own.
-    const whole = text.endsWith("\r") ? text.slice(0, -1) : text
-    for (const line of whole.split("\r")) this.line(line, 0, line.length, events)
+    for (const line of text.split(/\r\n|[\r\n]/).slice(0, -1)) this.line(line, 0, line.length, events)
   }
 
   private line(text: string, from: number, to: number, events: Array<Event>): void {
