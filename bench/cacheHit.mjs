@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { ChatRequest, Completion, LlmClient, Policy } from "../dist/index.js"
+import { ChatRequest, Completion, LlmClient, Policy } from "../dist/bundled/index.js"
 import { answer, prompt } from "./payload.mjs"
 
 const [where, size] = process.argv.slice(2)
@@ -43,7 +43,7 @@ const folder = mkdtempSync(join(tmpdir(), "effect-llm-bench-"))
 const options =
   where === "memory"
     ? {}
-    : { store: (await import("../dist/lmdb.js")).LmdbCache.store({ path: join(folder, "answers.lmdb") }) }
+    : { store: (await import("../dist/bundled/lmdb.js")).LmdbCache.store({ path: join(folder, "answers.lmdb") }) }
 
 const program = Effect.gen(function* () {
   const { complete } = yield* LlmClient.LlmClient

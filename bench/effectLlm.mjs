@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
-import { Anthropic, Gemini, LlmClient, OpenAi, StreamPart } from "../dist/index.js"
+import { Anthropic, Gemini, LlmClient, OpenAi, StreamPart } from "../dist/bundled/index.js"
 import { model, models, prompt } from "./payload.mjs"
 
 const apiKey = Redacted.make("key")

@@ -6,15 +6,14 @@ import { fileURLToPath } from "node:url"
 export const packageAlone = "effect-llm-package"
 export const effectModules = "its-effect-modules"
 
-const importStatement = /^(?:import|export)\b[^"'();=]*?\bfrom\s*"([^"]+)"|^import\s*"([^"]+)"/gm
+const importStatement = /^(?:import|export)\b(?:[^"'();=]*?\bfrom)?\s*(["'])([^"']+)\1/gm
 
 /** The bare specifiers that the module graph from `entry` imports statically, outside of its own files. */
 const bareImports = (entry) => {
   const files = new Set([entry.href])
   const bare = new Set()
   for (const file of files) {
-    for (const [, from, alone] of readFileSync(fileURLToPath(file), "utf8").matchAll(importStatement)) {
-      const specifier = from ?? alone
+    for (const [, , specifier] of readFileSync(fileURLToPath(file), "utf8").matchAll(importStatement)) {
       if (specifier.startsWith(".")) files.add(new URL(specifier, file).href)
       else bare.add(specifier)
     }
@@ -29,7 +28,7 @@ const bareImports = (entry) => {
 export const importSubjects = (clients, hasPackage) => {
   const subjects = clients.map((client) => [client, new URL(`./clients/${client}.mjs`, import.meta.url).href])
   if (!hasPackage) return subjects
-  const entry = new URL("../dist/index.js", import.meta.url)
+  const entry = new URL("../dist/bundled/index.js", import.meta.url)
   const baseline = new URL("./results/latest-effect-modules.mjs", import.meta.url)
   const modules = bareImports(entry).filter((specifier) => /^(effect|@effect\/platform)(\/|$)/.test(specifier))
   mkdirSync(new URL(".", baseline), { recursive: true })

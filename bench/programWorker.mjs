@@ -5,7 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { Completion, LlmCall, LlmClient, StructuredOutput } from "../dist/index.js"
+import { Completion, LlmCall, LlmClient, StructuredOutput } from "../dist/bundled/index.js"
 import { answer, model } from "./payload.mjs"
 
 const sizes = {

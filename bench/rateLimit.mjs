@@ -8,9 +8,9 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { LlmClient, OpenAi, Policy } from "../dist/index.js"
-import { RedisClient, RedisRateLimit } from "../dist/redis.js"
-import { Simulator } from "../dist/testing/index.js"
+import { LlmClient, OpenAi, Policy } from "../dist/bundled/index.js"
+import { RedisClient, RedisRateLimit } from "../dist/bundled/redis.js"
+import { Simulator } from "../dist/bundled/testing/index.js"
 
 const minute = 60_000
 

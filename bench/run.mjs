@@ -64,7 +64,7 @@ const chosenScenarios = choose(options.scenarios, scenarios, Object.keys(scenari
 // ---- What must be there
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
-const isBuilt = existsSync(here("../dist/index.js"))
+const isBuilt = existsSync(here("../dist/bundled/index.js"))
 
 if (!isBuilt && clients.some((client) => clientList[client].built)) {
   stop("effect-llm is not built: run `npm run build` first, or name other --clients", 2)

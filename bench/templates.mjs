@@ -4,11 +4,12 @@ import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 
-if (!existsSync(fileURLToPath(new URL("../dist/index.js", import.meta.url)))) {
+if (!existsSync(fileURLToPath(new URL("../dist/bundled/index.js", import.meta.url)))) {
   throw new Error("effect-llm is not built: run `npm run build` first")
 }
 const { Duration, Effect, Schema } = await import("effect")
-const { Completion, Conversation, ConversationTemplate, LlmClient, Prompt, Template } = await import("../dist/index.js")
+const { Completion, Conversation, ConversationTemplate, LlmClient, Prompt, Template } =
+  await import("../dist/bundled/index.js")
 
 const { values: options } = parseArgs({ options: { rounds: { type: "string", default: "15" } } })
 const rounds = Number(options.rounds)

@@ -23,7 +23,7 @@ const { values: options } = parseArgs({
 })
 const rounds = Number(options.rounds ?? (options.smoke ? 1 : 5))
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a whole number above 0")
-if (!existsSync(here("../dist/index.js"))) throw new Error("effect-llm is not built: run `npm run build` first")
+if (!existsSync(here("../dist/bundled/index.js"))) throw new Error("effect-llm is not built: run `npm run build` first")
 
 // The reference comes first: the others' counts are compared with its own.
 const tokenizers = {

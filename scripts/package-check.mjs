@@ -154,7 +154,7 @@ await step("only /node, /local, /lmdb and /redis load what is not portable, and 
   const notes = []
   for (const [subpath, target] of Object.entries(manifest.exports)) {
     if (typeof target === "string") continue
-    const { files, foreign } = graphOf(posix.normalize(target.default))
+    const graphs = [target.default, target.node].map((path) => graphOf(posix.normalize(path)))
     const own = {
       "./node": /^(node:[\w/]+|undici)$/,
       "./lmdb": /^(node:[\w/]+|lmdb)$/,
@@ -163,12 +163,14 @@ await step("only /node, /local, /lmdb and /redis load what is not portable, and 
     }[subpath]
     const allowed = (specifier) => portable.test(specifier) || own?.test(specifier) === true
     mustBeEmpty(
-      [...foreign].filter(([name]) => !allowed(name)).map(([name, file]) => `${file} imports ${name}`),
+      graphs.flatMap(({ foreign }) =>
+        [...foreign].filter(([name]) => !allowed(name)).map(([name, file]) => `${file} imports ${name}`)
+      ),
       `${subpath} loads`
     )
-    notes.push(`${subpath} ${files.size}`)
+    notes.push(`${subpath} ${graphs.map(({ files }) => files.size).join("/")}`)
   }
-  return `modules: ${notes.join(", ")}`
+  return `modules, and files that Node loads: ${notes.join(", ")}`
 })
 
 await step("publint finds nothing", () => {

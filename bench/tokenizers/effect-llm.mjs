@@ -1,7 +1,7 @@
 // The default layer, as programs call it.
 import * as Effect from "effect/Effect"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import { Tokenizer } from "../../dist/index.js"
+import { Tokenizer } from "../../dist/bundled/index.js"
 
 export const make = () => {
   const runtime = ManagedRuntime.make(Tokenizer.layer)

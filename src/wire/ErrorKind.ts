@@ -3,7 +3,7 @@
  * meaning; the wording of the message, where the status is vague; the HTTP status; and a word that only repeats a
  * status, where there is none. Knowing more of a provider means another entry in a table.
  */
-import { type Kind, kindOfWord, normal, statusOfWord } from "./ErrorWords.js"
+import { type Kind, kindOfWord, statusOfWord } from "./ErrorWords.js"
 
 export type { Kind } from "./ErrorWords.js"
 
@@ -167,7 +167,7 @@ const kindOfStatus = (status: number): Kind =>
 // -----------------------------------------------------------------------------
 
 const kindOfWords = (words: ReadonlyArray<string>): Kind | undefined =>
-  words.map((word) => kindOfWord.get(normal(word))).find((kind) => kind !== undefined)
+  words.map(kindOfWord).find((kind) => kind !== undefined)
 
 /** What servers answer that do not look closer. */
 const isVague = (status: number): boolean => status === 400 || status === 500
@@ -178,7 +178,7 @@ const isVague = (status: number): boolean => status === 400 || status === 500
  */
 const meantStatus = (status: number | undefined, words: ReadonlyArray<string>): number | undefined => {
   if (status !== undefined && !isVague(status)) return status
-  const named = words.flatMap((word) => statusOfWord.get(normal(word)) ?? [])
+  const named = words.flatMap((word) => statusOfWord(word) ?? [])
   return named.find((one) => !isVague(one)) ?? status ?? named[0]
 }
 

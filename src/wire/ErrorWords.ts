@@ -19,15 +19,19 @@ export type Kind =
   | "MalformedResponse"
 
 /** `DeploymentNotFound`, `NOT_FOUND` and `not_found` are written alike. */
-export const normal = (word: string): string => word.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "")
+const normal = (word: string): string => word.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "")
 
+/** What a word means, if anything. The words are put in order when one is first looked up: nothing is before a fault. */
 const dictionary = <A>(
   rows: ReadonlyArray<readonly [meaning: A, words: ReadonlyArray<string>]>
-): ReadonlyMap<string, A> =>
-  new Map(rows.flatMap(([meaning, words]) => words.map((word): [string, A] => [normal(word), meaning])))
+): ((word: string) => A | undefined) => {
+  const entries = () => rows.flatMap(([meaning, words]) => words.map((word): [string, A] => [normal(word), meaning]))
+  let meanings: ReadonlyMap<string, A> | undefined
+  return (word) => (meanings ??= new Map(entries())).get(normal(word))
+}
 
 /** Words that decide, whatever the status. The numbers are Zhipu's. */
-export const kindOfWord: ReadonlyMap<string, Kind> = dictionary<Kind>([
+export const kindOfWord: (word: string) => Kind | undefined = dictionary<Kind>([
   [
     "ContextLengthExceeded",
     [
@@ -140,7 +144,7 @@ export const kindOfWord: ReadonlyMap<string, Kind> = dictionary<Kind>([
 ])
 
 /** Words that say what a status says: they count where there is no status, or a vague one. The sentences are xAI's. */
-export const statusOfWord: ReadonlyMap<string, number> = dictionary<number>([
+export const statusOfWord: (word: string) => number | undefined = dictionary<number>([
   [
     400,
     [
