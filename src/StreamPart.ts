@@ -280,7 +280,8 @@ export class Given {
     this.text += texts.join("")
   }
 
-  failure(error: LlmError): LlmError {
+  /** `usage`: what the stream had reported of it before. */
+  failure(error: LlmError, usage?: Usage): LlmError {
     if (!this.visible || !isRetryable(error) || error._tag === "StreamInterrupted") return error
     const { provider, model, status, requestId, body, attempts, retryAfter, message } = error
     return new StreamInterrupted({
@@ -293,6 +294,7 @@ export class Given {
       retryAfter,
       message: `the stream broke: ${message}`,
       text: this.text,
+      usage,
       cause: error
     })
   }

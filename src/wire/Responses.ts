@@ -334,6 +334,7 @@ const readBlock = ({ index: field, kind, whole }: Block, message: Json.JsonRecor
 const readLast = (status: string, message: Json.JsonRecord, assembly: StreamAssembly, received: Received): void => {
   const response = Json.record(message.response)
   if (ErrorClassification.isErrorPayload(response) || (status === "failed" && response === undefined)) {
+    if (response !== undefined) assembly.usage = OpenAiUsage.read(response) ?? assembly.usage
     const said = { type: message.type, response: withoutRequest(response) }
     return assembly.fail(ErrorClassification.classifyPayload(received.origin, said, received))
   }

@@ -101,9 +101,9 @@ export class StreamAssembly {
     return out
   }
 
-  /** A failure as the consumer must see it: behind the first visible part it is a `StreamInterrupted`. */
+  /** A failure as the consumer must see it: behind the first visible part it is a `StreamInterrupted` with the usage so far. */
   seen(error: LlmError): LlmError {
-    return this.given.failure(error)
+    return this.given.failure(error, this.usage)
   }
 
   /** The bytes have ended, or the end marker has come. Call once, when all was taken. */

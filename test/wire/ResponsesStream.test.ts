@@ -468,6 +468,11 @@ describe("errors within a stream", () => {
     } else expect(late?._tag).toBe(tag)
   })
 
+  it("amid the answer keep the usage that comes with them", () => {
+    const { error } = decode(...start, ...kinds(text(0, "Hel", "lo"), "delta"), failed("server_error"))
+    expect(error).toMatchObject({ _tag: "StreamInterrupted", usage: { inputTokens: 10, outputTokens: 5 } })
+  })
+
   it("do not show the request that a response repeats", () => {
     const { error } = decode(
       end([], {

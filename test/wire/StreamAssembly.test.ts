@@ -67,14 +67,16 @@ describe("the state of a streamed answer", () => {
     expect(assembly.end(Duration.zero)).toBe(overloaded)
   })
 
-  it("shows a retryable failure behind a visible part as StreamInterrupted, with the wait that was asked for", () => {
+  it("shows a retryable failure behind a visible part as StreamInterrupted, with the wait that was asked for and the usage so far", () => {
     const assembly = make()
+    assembly.usage = { inputTokens: 7 }
     assembly.text("He")
     assembly.take()
     assembly.fail(overloaded)
     expect(assembly.end(Duration.zero)).toMatchObject({
       _tag: "StreamInterrupted",
       text: "He",
+      usage: { inputTokens: 7 },
       retryAfter: Duration.seconds(3),
       cause: { _tag: "Overloaded", message: "busy" }
     })
