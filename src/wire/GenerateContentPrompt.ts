@@ -29,7 +29,7 @@ export interface Written {
 
 const images: Images.Taken = { types: ["image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"] }
 
-const encodeImage = (part: Prompt.ImagePart, origin: Origin): Body => {
+const encodeImage = (part: Pick<Prompt.ImagePart, "source" | "mediaType">, origin: Origin): Body => {
   const image = Images.read(part, images, origin)
   return image._tag === "Url"
     ? { fileData: { mimeType: image.mediaType, fileUri: image.url } }
@@ -51,7 +51,7 @@ const encodeUserPart = (part: Prompt.Part, origin: Origin): Body => {
     case "Image":
       return encodeImage(part, origin)
     case "File":
-      return encodeFile(part)
+      return /^image\//i.test(part.mediaType) ? encodeImage(part, origin) : encodeFile(part)
     default:
       return Refusal.refuse(origin, `prompt.${part._tag}`, `a user message cannot hold a part of kind ${part._tag}`)
   }

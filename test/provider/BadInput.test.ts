@@ -102,6 +102,15 @@ describe("an image", () => {
     })
   )
 
+  it.effect.each(names.filter((name) => !includes(noImages, name) && !includes(anyKind, name)))(
+    "of a kind that %s does not take is refused as a file, too",
+    (name) =>
+      Effect.gen(function* () {
+        const { error } = yield* ask(name, showing(Prompt.fileBytes(bytes, "image/bmp")))
+        expect(error).toMatchObject({ _tag: "UnsupportedFeature", feature: "prompt.image.mediaType", attempts: 0 })
+      })
+  )
+
   it.effect("that came as a file is an image all the same", () =>
     Effect.gen(function* () {
       const { body } = yield* ask("openai", showing(Prompt.fileBytes(bytes, "image/png")))
