@@ -51,6 +51,7 @@ const meanings: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["LANGUAGE", "withheld"],
   ["IMAGE_PROHIBITED_CONTENT", "withheld"],
   ["IMAGE_RECITATION", "withheld"],
+  ["MODEL_ARMOR", "withheld"],
   ["MALFORMED_FUNCTION_CALL", "malformed"],
   ["MALFORMED_RESPONSE", "malformed"],
   ["UNEXPECTED_TOOL_CALL", "malformed"],

@@ -191,7 +191,7 @@ const decodeChat: Wire["decodeChat"] = (json, received) => {
   const assembly = new StreamAssembly({ ...origin, requestId, warnings: [] })
   readChunk(answer, assembly, received)
   if (Json.record(Json.array(answer.candidates)[0]) === undefined) {
-    assembly.fail(blocked(answer, received, "the provider gave no answer, and no reason"))
+    assembly.fail(blocked(answer, assembly, received, "the provider gave no answer, and no reason"))
   }
   return WholeAnswer.fold(assembly, received, json, "the answer has no parts and no finishReason")
 }
@@ -215,7 +215,12 @@ const categoriesOf = (ratings: unknown): ReadonlyArray<ContentCategory> =>
   })
 
 /** The prompt was refused. */
-const blocked = (answer: Json.JsonRecord, { origin, requestId }: Received, otherwise: string): LlmError => {
+const blocked = (
+  answer: Json.JsonRecord,
+  { usage }: StreamAssembly,
+  { origin, requestId }: Received,
+  otherwise: string
+): LlmError => {
   const feedback = Json.record(answer.promptFeedback)
   const reason = Json.nonEmptyString(feedback?.blockReason)
   const words = Json.nonEmptyString(feedback?.blockReasonMessage)
@@ -228,7 +233,7 @@ const blocked = (answer: Json.JsonRecord, { origin, requestId }: Received, other
         ? otherwise
         : `the provider blocked the prompt (${reason})${words === undefined ? "" : `: ${words}`}`,
     categories: categoriesOf(feedback?.safetyRatings),
-    usage: GenerateContentUsage.read(answer.usageMetadata),
+    usage,
     body: excerpt(ErrorBody.print(answer))
   })
 }
@@ -254,11 +259,10 @@ const readEvent: Wire["readEvent"] = (event, assembly, received) => {
 const readChunk = (chunk: Json.JsonRecord, assembly: StreamAssembly, received: Received): void => {
   if (assembly.id === "") assembly.id = Json.string(chunk.responseId) ?? ""
   if (assembly.model === "") assembly.model = Json.string(chunk.modelVersion) ?? ""
-  const usage = GenerateContentUsage.read(chunk.usageMetadata)
-  if (usage !== undefined) assembly.usage = usage
+  assembly.usage = GenerateContentUsage.read(chunk.usageMetadata, assembly.usage)
   const feedback = Json.record(chunk.promptFeedback)
   if (feedback !== undefined && Json.nonEmptyString(feedback.blockReason) !== undefined) {
-    return assembly.fail(blocked(chunk, received, ""))
+    return assembly.fail(blocked(chunk, assembly, received, ""))
   }
   // Only the first candidate: more are not asked for.
   const candidate = Json.record(Json.array(chunk.candidates)[0])
@@ -280,7 +284,7 @@ const readPart = (part: Json.JsonRecord, assembly: StreamAssembly): void => {
   const call = Json.record(part.functionCall)
   if (call !== undefined) {
     if (signature !== undefined) assembly.reasoning("", signature)
-    return assembly.toolCall({ id: call.id, name: call.name, arguments: call.args })
+    return assembly.wholeToolCall({ id: call.id, name: call.name, arguments: call.args })
   }
   const text = Json.string(part.text) ?? ""
   if (part.thought === true) return assembly.reasoning(text, signature)

@@ -49,7 +49,7 @@ const decode = (json: unknown, received: Received): Either.Either<Vectors, LlmEr
       })
     )
   }
-  return Either.right({ vectors, model: origin.model, usage: GenerateContentUsage.read(answer?.usageMetadata) ?? {} })
+  return Either.right({ vectors, model: origin.model, usage: GenerateContentUsage.read(answer?.usageMetadata) })
 }
 
 /** `maxInputs`: the most texts that the provider takes in one request. */

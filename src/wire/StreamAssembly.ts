@@ -61,6 +61,7 @@ export class StreamAssembly {
   private out: Array<StreamPart> = []
   private readonly given = new Given()
   private readonly calls = new ToolCallAssembly()
+  private wholeCalls = 0
 
   constructor(readonly options: Options) {}
 
@@ -80,6 +81,11 @@ export class StreamAssembly {
 
   toolCall(piece: Piece): void {
     this.calls.add(piece, this.id, this.out)
+  }
+
+  /** A call that comes in one piece: the next one is another, though it may have the same id. */
+  wholeToolCall(piece: Omit<Piece, "index">): void {
+    this.calls.add({ ...piece, index: this.wholeCalls++ }, this.id, this.out)
   }
 
   /** Whether a tool call has begun under this index, where other things than calls have indices too. */

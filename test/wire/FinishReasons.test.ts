@@ -46,6 +46,7 @@ describe("a finish reason", () => {
     "IMAGE_SAFETY",
     "IMAGE_PROHIBITED_CONTENT",
     "IMAGE_RECITATION",
+    "MODEL_ARMOR",
     "LANGUAGE",
     "RECITATION",
     "BLOCKLIST",

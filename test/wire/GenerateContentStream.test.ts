@@ -88,6 +88,15 @@ describe("usage of generateContent", () => {
     })
   })
 
+  it("keeps the figures that a later chunk says nothing of", () => {
+    const figures = { promptTokenCount: 9, candidatesTokenCount: 5, totalTokenCount: 14, cachedContentTokenCount: 4 }
+    const { completion } = decode(
+      text("a", { usageMetadata: figures }),
+      finish([], "STOP", { usageMetadata: { trafficType: "ON_DEMAND" } })
+    )
+    expect(completion?.usage).toEqual({ inputTokens: 9, outputTokens: 5, totalTokens: 14, cachedInputTokens: 4 })
+  })
+
   it("is nothing where nothing was reported, not 0", () => {
     expect(decode(text("a"), finish()).completion?.usage).toEqual({})
   })
@@ -146,6 +155,14 @@ describe("tool calls of generateContent", () => {
       [finish([call({ name: "f", args: { x: 1 } }), call({ name: "f", args: { x: 2 } })])],
       [
         ["call_resp-1_0", "f", '{"x":1}'],
+        ["call_resp-1_1", "f", '{"x":2}']
+      ]
+    ],
+    [
+      "twice under the same id, each whole",
+      [chunk([call({ id: "c", name: "f", args: { x: 1 } })]), finish([call({ id: "c", name: "f", args: { x: 2 } })])],
+      [
+        ["c", "f", '{"x":1}'],
         ["call_resp-1_1", "f", '{"x":2}']
       ]
     ],
