@@ -52,7 +52,11 @@ describe("the file has no secret of a request", () => {
       "abcdef0123456789"
     ],
     ["another provider's key in a body", post({ text: `my key is ${canary}` }), canary],
+    ["auth=", HttpClientRequest.setUrlParam(bare, "auth", "s3cr3t"), "s3cr3t"],
     ["a field of a body", post({ client_secret: "s3cr3t" }), "s3cr3t"],
+    ["a header's name as a field of a body", post({ headers: { "x-api-key": "s3cr3t" } }), "s3cr3t"],
+    ["a private key in a body", post({ private_key: "-----BEGIN\ns3cr3t" }), "s3cr3t"],
+    ["a field of JSON within a body", post({ arguments: '{"n":1,"session_token":"s3cr3t"}' }), "s3cr3t"],
     ["a form", HttpClientRequest.bodyUrlParams(bare, { client_id: "me", client_secret: "s3cr3t" }), "s3cr3t"]
   ]
   it.scoped.each([...table])("%s", ([, request, secret]) =>
@@ -76,7 +80,12 @@ describe("the file has no secret of a request", () => {
     Effect.gen(function* () {
       const request = HttpClientRequest.setHeaders(
         post(
-          { max_tokens: 5, text: "a basic understanding of sk-learn, task-oriented" },
+          {
+            max_tokens: 5,
+            token: "Hello",
+            signature: "EqQB",
+            text: "a basic understanding of sk-learn, task-oriented"
+          },
           "https://llm.example/v1?api-version=2024-10-21"
         ),
         { "anthropic-version": "2023-06-01", "x-env": "production" }
@@ -138,6 +147,12 @@ describe("the file has no secret of an answer", () => {
       () => new Response("limit reached in organization org-AbC123dEf456gHi7 on tokens"),
       "org-AbC123dEf456gHi7"
     ],
+    [
+      "a signed URL to which it redirects",
+      () => new Response("", { status: 302, headers: { location: "https://a/?X-Amz-Signature=5ig&b=1" } }),
+      "5ig"
+    ],
+    ["a signed URL that it gives out", () => new Response('{"url":"https://a/?sv=1\\u0026sig=5ig"}'), "5ig"],
     ["a token that it gives out", () => new Response('{"access_token": "abc"}'), '"abc"']
   ]
   it.scoped.each([...table])("%s", ([, answer, secret]) =>

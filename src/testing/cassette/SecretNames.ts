@@ -32,10 +32,16 @@ export const plainHeaders: ReadonlySet<string> = new Set([
   "user-agent"
 ])
 
-const parameter = /^(?:key|code|sig)$|api[-_]?key|-key$|token$|secret|password|signature|credential/i
+const parameter =
+  /^(?:key|code|sig|auth|jwt|pwd|pass|passwd|passphrase)$|api[-_]?key|-key$|token$|secret|password|authorization|signature|credential/i
 
 /** A parameter of a query. */
 export const isParameter = (name: string): boolean => parameter.test(name)
+
+/** `token` alone is none: the answers of models have fields of that name. */
+const fieldNames = String.raw`(?:(?:x[-_])?api[-_]?key|(?:access|refresh|id|auth|session|security)[-_]?token|(?:client|app)?[-_]?secret|(?:secret|private|secret[-_]?access|subscription)[-_]?key|password|passwd|passphrase|authorization|jwt)`
+
+const parameterNames = String.raw`(?:key|sig|auth|jwt|pwd|passwd|authorization|[\w-]{0,40}(?:api[-_]?key|token|secret|password|signature|credential))`
 
 /**
  * Where a text holds a secret, of whatever kind the text is. What is looked ahead and behind is bounded, so that no text
@@ -50,8 +56,9 @@ export const shapes: ReadonlyArray<RegExp> = [
   /\bAIza[\w-]{30,}/g,
   /\b(?:gsk|hf|xai|nvapi|pplx|r8)[_-](?=[\w-]{0,99}\d)[\w-]{20,}/g,
   /\b(?:org-|proj_)(?=\w{0,99}\d)\w{12,}/g,
-  // A field of a JSON text
-  /(?<="(?:api[-_]?key|(?:access|refresh|id)[-_]?token|client[-_]?secret|password|authorization)"\s{0,4}:\s{0,4}")(?:[^"\\]|\\.)+/gi,
-  // A field of a form, or of the query of a URL
-  /(?<=(?:^|[?&])(?:key|api[-_]?key|(?:access|refresh)[-_]?token|client[-_]?secret|password|sig|signature)=)[^&\s"'<>\\]+/gi
+  // A field of a JSON text, and of one that is a string within another
+  new RegExp(String.raw`(?<="${fieldNames}"\s{0,4}:\s{0,4}")(?:[^"\\]|\\.)+`, "gi"),
+  new RegExp(String.raw`(?<=\\"${fieldNames}\\"\s{0,4}:\s{0,4}\\")[^"\\]+`, "gi"),
+  // A field of a form, or of the query of a URL, which JSON may write otherwise
+  new RegExp(String.raw`(?<=(?:^|[?&]|\\u0026)${parameterNames}=)[^&\s"'<>\\]+`, "gi")
 ]
