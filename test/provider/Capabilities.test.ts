@@ -116,10 +116,11 @@ describe.each(subjects.map((subject) => [nameOf(subject), subject] as const))("%
         const completion = yield* LlmClient.complete({
           prompt: "Why?",
           model: subject.reasoningModel,
-          reasoningEffort: "low"
+          reasoningEffort: "low",
+          providerOptions: subject.reasoningOptions
         })
         const [sent] = yield* simulator.requests
-        const isTold = /reasoning_effort|thinking/i.test(JSON.stringify(sent?.body))
+        const isTold = /reasoning_effort|"effort"|thinking/i.test(JSON.stringify(sent?.body))
         expect(isTold).toBe(subject.reasoning !== "no")
         expect(completion.warnings.some(({ setting }) => setting === "reasoningEffort")).toBe(!isTold)
         expect((completion.reasoning ?? "") !== "").toBe(subject.reasoning === "effort and thoughts")

@@ -8,6 +8,7 @@ import {
   Anthropic,
   AzureMetaLlama,
   AzureOpenAi,
+  type ChatRequest,
   Gemini,
   HuggingFace,
   type LlmClient,
@@ -36,6 +37,8 @@ export interface Subject extends Capabilities {
   readonly layer: Layer.Layer<LlmClient.LlmClient, ConfigError.ConfigError, HttpClient.HttpClient>
   /** One that thinks. */
   readonly reasoningModel: string
+  /** What asks for its thoughts, where an effort alone does not. */
+  readonly reasoningOptions?: ChatRequest.ChatRequest["providerOptions"]
   /** The same provider where it has that model, if that is elsewhere. */
   readonly reasoningLayer?: Subject["layer"]
 }
@@ -98,6 +101,14 @@ export const subjects: ReadonlyArray<Subject> = [
     ...everything,
     embeddings: 2048,
     reasoning: "effort"
+  },
+  {
+    provider: 'OpenAi with api: "responses"',
+    layer: OpenAi.layer({ apiKey, model: "gpt-4.1-mini", api: "responses" }),
+    reasoningModel: "o3-mini",
+    reasoningOptions: { reasoning: { summary: "auto" } },
+    ...everything,
+    embeddings: 2048
   },
   {
     provider: "AzureOpenAi",
