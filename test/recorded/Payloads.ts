@@ -61,3 +61,27 @@ export const contentOf = (
   }
   return { text, finishReason, usage }
 }
+
+export interface Arrived {
+  readonly text: string
+  /** A finish reason or `[DONE]` was among it. */
+  readonly isWhole: boolean
+}
+
+/** What had arrived at an offset. A payload counts from its last byte on: its line ending tells nothing more. */
+export const arrivals = (recorded: RecordedStream): ((offset: number) => Arrived) => {
+  const steps: Array<Arrived & { readonly from: number }> = []
+  let text = ""
+  let isWhole = false
+  let end = 0
+  for (const payload of recorded.payloads) {
+    const content = contentOf([payload])
+    text += content.text
+    isWhole ||= content.finishReason !== undefined
+    end += "data: ".length + new TextEncoder().encode(payload).length
+    steps.unshift({ from: end, text, isWhole })
+    end += "\n\n".length
+  }
+  steps.unshift({ from: end + "data: [DONE]".length, text, isWhole: true })
+  return (offset) => steps.find((step) => step.from <= offset) ?? { text: "", isWhole: false }
+}

@@ -5,7 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, FastCheck as fc } from "effect"
 import { type LlmClient, LlmError, StreamPart } from "effect-llm"
 import * as HttpStub from "../provider/HttpStub.js"
-import { answers, at, body, contentOf, type RecordedStream, streams } from "../recorded/Payloads.js"
+import { answers, arrivals, at, body, contentOf, type RecordedStream, streams } from "../recorded/Payloads.js"
 
 const request = { prompt: [{ role: "user", content: [{ _tag: "Text", text: "Invent a holiday." }] }] } as const
 
@@ -112,7 +112,7 @@ describe("a recorded stream", () => {
 /**
  * Where a recording is cut. With a clean end at every offset of a small one, where the loss of a byte could pass for an
  * end; else around every line ending, where events end, and at some offsets between; of a large recording, so at its end,
- * where the end markers are, and at a few places before.
+ * where the end markers are, and at a few places before: RecordedCuts.test.ts cuts these everywhere.
  */
 const offsets = ({ bytes }: RecordedStream, ending: "clean" | "error"): ReadonlyArray<number> => {
   const isSmall = bytes.length < 10_000
@@ -124,30 +124,6 @@ const offsets = ({ bytes }: RecordedStream, ending: "clean" | "error"): Readonly
 }
 
 const newline = 10
-
-interface Arrived {
-  readonly text: string
-  /** A finish reason or `[DONE]` was among it. */
-  readonly isWhole: boolean
-}
-
-/** What had arrived at an offset. A payload counts from its last byte on: its line ending tells nothing more. */
-const arrivals = (recorded: RecordedStream): ((offset: number) => Arrived) => {
-  const steps: Array<Arrived & { readonly from: number }> = []
-  let text = ""
-  let isWhole = false
-  let end = 0
-  for (const payload of recorded.payloads) {
-    const content = contentOf([payload])
-    text += content.text
-    isWhole ||= content.finishReason !== undefined
-    end += "data: ".length + new TextEncoder().encode(payload).length
-    steps.unshift({ from: end, text, isWhole })
-    end += "\n\n".length
-  }
-  steps.unshift({ from: end + "data: [DONE]".length, text, isWhole: true })
-  return (offset) => steps.find((step) => step.from <= offset) ?? { text: "", isWhole: false }
-}
 
 describe("a recorded stream that is cut", () => {
   for (const ending of ["clean", "error"] as const) {
