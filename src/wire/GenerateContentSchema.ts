@@ -6,6 +6,7 @@
 import type { JsonSchema } from "../Tool.js"
 import * as Json from "./Json.js"
 import * as Refusal from "./Refusal.js"
+import { checkReferences } from "./ToolParameters.js"
 import type { Origin } from "./Wire.js"
 
 export interface Written {
@@ -215,5 +216,6 @@ const decodeName = (name: string): string => name.replaceAll("~1", "/").replaceA
 export const write = (schema: JsonSchema, place: string, origin: Origin): Written => {
   const writing = new Writing(origin)
   const written = opened(writing.write(schema, place))
+  checkReferences(schema, place, origin)
   return { schema: written, dropped: [...writing.dropped] }
 }

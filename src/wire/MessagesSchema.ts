@@ -4,7 +4,7 @@
  */
 import * as Json from "./Json.js"
 import { refuse } from "./Refusal.js"
-import { definitionsOf, rooted, target } from "./ToolParameters.js"
+import { checkReferences, definitionsOf, rooted, target } from "./ToolParameters.js"
 import type { Origin } from "./Wire.js"
 
 /** A schema that can be sent, and the keywords that the provider will not enforce. */
@@ -146,6 +146,7 @@ const adaptAt = (value: unknown, at: string, context: Context): Json.JsonRecord 
  * `responseFormat.schema.properties.tags`.
  */
 export const adapt = (schema: Json.JsonRecord, at: string, origin: Origin): Adapted => {
+  checkReferences(schema, at, origin)
   const root = rooted(schema)
   const found = recursion(root, root)
   if (found !== undefined)

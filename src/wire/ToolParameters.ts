@@ -16,12 +16,31 @@ export const definitionsOf = (root: Json.JsonRecord): Json.JsonRecord => ({
   ...Json.record(root["$defs"])
 })
 
-/** What `#/$defs/Name` refers to; a JSON pointer writes some characters of the name otherwise. */
+/** The name in `#/$defs/Name`; a JSON pointer writes some of its characters otherwise. */
+const nameIn = (reference: unknown): string | undefined =>
+  /^#\/(?:\$defs|definitions)\/([^/]+)$/
+    .exec(Json.string(reference) ?? "")?.[1]
+    ?.replaceAll("~1", "/")
+    .replaceAll("~0", "~")
+
+/** What `#/$defs/Name` refers to. */
 export const target = (reference: unknown, root: Json.JsonRecord): Json.JsonRecord | undefined => {
-  const name = typeof reference === "string" ? /^#\/(?:\$defs|definitions)\/([^/]+)$/.exec(reference)?.[1] : undefined
-  return name === undefined
-    ? undefined
-    : Json.record(definitionsOf(root)[name.replaceAll("~1", "/").replaceAll("~0", "~")])
+  const name = nameIn(reference)
+  return name === undefined ? undefined : Json.record(definitionsOf(root)[name])
+}
+
+/** Refuses a schema that refers to a definition which it does not have. `at`: its name in the refusal. */
+export const checkReferences = (root: Json.JsonRecord, at: string, origin: Origin): void => {
+  const known = definitionsOf(root)
+  // A list of what is still to see: a schema may be nested deeper than the stack, or hold itself.
+  const seen = new Set<unknown>([root])
+  for (const value of seen) {
+    if (typeof value !== "object" || value === null) continue
+    const name = "$ref" in value ? nameIn(value.$ref) : undefined
+    if (name !== undefined && !Object.hasOwn(known, name))
+      refuse(origin, at, `${at}: the schema has no definition ${JSON.stringify(name)} in its $defs`)
+    for (const inner of Object.values(value)) seen.add(inner)
+  }
 }
 
 /** The schema with a reference at its top resolved. */
@@ -44,6 +63,7 @@ export const isEmpty = (schema: Json.JsonRecord): boolean =>
 /** The schema as it can be sent. `at`: its name in the refusal of one that cannot, such as `tools[0].parameters`. */
 export const encode = (parameters: JsonSchema, at: string, origin: Origin): Json.JsonRecord => {
   if (isEmpty(parameters)) return noArguments
+  checkReferences(parameters, at, origin)
   const schema = rooted(parameters)
   const choice = ["anyOf", "oneOf", "allOf"].find((keyword) => schema[keyword] !== undefined)
   if (choice !== undefined)

@@ -127,17 +127,27 @@ describe("the parameters of a tool", () => {
 
   const withTools = names.filter((name) => name !== "azure-meta-llama")
 
-  it.effect.each(withTools)("that are no object are refused by %s, by name", (name) =>
+  it.effect.each(withTools)("that are no object, or refer to nothing, are refused by %s, by name", (name) =>
     Effect.gen(function* () {
       for (const parameters of [
         { type: "string" },
         { anyOf: [{ type: "object" }, { type: "string" }] },
-        { $ref: "#/$defs/Nowhere" }
+        { $ref: "#/$defs/Nowhere" },
+        { type: "object", properties: { list: { type: "array", items: { $ref: "#/$defs/Nowhere" } } } }
       ]) {
         const { error } = yield* ask(name, calling(parameters))
         expect(error).toMatchObject({ _tag: "UnsupportedFeature", attempts: 0 })
         expect(error?.message).toMatch(/^tools(?:\[0\]|\.look_up)\.parameters/)
       }
+    })
+  )
+
+  it.effect.each(withTools)("go out with %s where they refer to themselves, or have a property named $ref", (name) =>
+    Effect.gen(function* () {
+      const $defs = { Any: true, Node: { type: "object", properties: { next: { $ref: "#/$defs/Node" } } } }
+      const properties = { any: { $ref: "#/$defs/Any" }, node: { $ref: "#/$defs/Node" }, $ref: { type: "string" } }
+      const { error } = yield* ask(name, calling({ type: "object", properties, $defs }))
+      expect(error).toBeUndefined()
     })
   )
 
