@@ -236,8 +236,9 @@ const generate = async (
     })
     assembly.finishReason = stopReasonOf(response)
   } catch (error) {
-    if (!(error instanceof ContextFull)) throw error
-    assembly.finishReason = "contextFull"
+    if (error instanceof ContextFull) assembly.finishReason = "contextFull"
+    else if (isOffSchema(error)) assembly.finishReason = "functionCalls"
+    else throw error
   } finally {
     chat.dispose({ disposeSequence: false })
     // The meter counts the last token of the prompt with the first of the answer.
@@ -251,6 +252,13 @@ const generate = async (
     }
   }
 }
+
+/**
+ * What the engine says of a whole call whose arguments the grammar let pass, and its check of the schema does not, such as
+ * 5e-1 for an integer. They are given out as they are: a caller decodes them anyway, and can tell the model.
+ */
+const isOffSchema = (error: unknown): boolean =>
+  error instanceof Error && error.constructor.name === "LlamaJsonSchemaValidationError"
 
 const stopReasonOf = ({ metadata }: Response): string => metadata.stopReason
 

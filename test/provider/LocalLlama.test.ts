@@ -29,6 +29,11 @@ const scripted = fileOf(
 
 const random = fileOf("random.gguf", TinyModel.random())
 
+const drawing = fileOf(
+  "drawing.gguf",
+  TinyModel.scripted([{ text: ["||call:", " draw", "(", '{"sign": "', "🌊", '"}', ")"] }])
+)
+
 const cpu = { gpu: false, threads: 1 } as const
 
 const ask = (prompt: Prompt.Input, settings: ChatRequest.Settings = {}) => LlmClient.complete({ ...settings, prompt })
@@ -511,6 +516,19 @@ describe.skipIf(!isInstalled)(`a local model on the real engine${note}`, () => {
         yield* withModel({ onProgress }, Effect.void)
         expect((yield* Ref.get(heard)).at(-1)).toEqual({ _tag: "Load", fraction: 1 })
       })
+    )
+
+    it.live("gives out a call whose arguments the engine's own check refuses: it counts halves of a character", () =>
+      withModel(
+        { model: drawing },
+        Effect.gen(function* () {
+          const sign = { type: "string", maxLength: 1 }
+          const draw: Tool.ToolDefinition = { name: "draw", parameters: { type: "object", properties: { sign } } }
+          const answer = yield* ask("Draw the sea", { tools: [draw] })
+          expect(answer.toolCalls).toMatchObject([{ name: "draw", arguments: '{"sign": "🌊"}' }])
+          expect(answer.finishReason.unified).toBe("tool-calls")
+        })
+      )
     )
 
     it.live("a template of one's own takes the place of the model's", () =>

@@ -153,6 +153,25 @@ describe("an answer of the engine", () => {
     })
   )
 
+  it.effect("has a call whose arguments only the engine's check of their schema refuses", () =>
+    Effect.gen(function* () {
+      class LlamaJsonSchemaValidationError extends Error {}
+      const { parts } = yield* answered(
+        {
+          respond: ({ onFunctionCallParamsChunk }) => {
+            onFunctionCallParamsChunk?.({ callIndex: 0, functionName: "f", paramsChunk: '{"n": 5e-1}\n\n' })
+            return Promise.reject(new LlamaJsonSchemaValidationError('Expected type "integer" but got "number"'))
+          }
+        },
+        { prompt: "Hello", tools: [{ name: "f", parameters: { type: "object" } }] }
+      )
+      expect(parts.slice(-2)).toMatchObject([
+        { _tag: "ToolCallEnd", name: "f", arguments: '{"n": 5e-1}' },
+        { _tag: "Finish", finishReason: { unified: "tool-calls" } }
+      ])
+    })
+  )
+
   it.effect("that fails is a ServerFailed with the engine's words", () =>
     Effect.gen(function* () {
       const { end } = yield* answered({ respond: () => Promise.reject(new Error("Failed to sample next token")) })
