@@ -10,6 +10,7 @@ import type * as Prompt from "../Prompt.js"
 import type * as Tool from "../Tool.js"
 import * as Json from "../wire/Json.js"
 import * as Refusal from "../wire/Refusal.js"
+import * as ToolParameters from "../wire/ToolParameters.js"
 import type { Origin } from "../wire/Wire.js"
 import type {
   ChatWrapper,
@@ -188,7 +189,8 @@ class Writing {
     // The engine ends a function's name at a blank.
     if (/\s/.test(name))
       Refusal.invalid(this.origin, "tools", `the name of a tool holds a blank: ${JSON.stringify(name)}`)
-    const params = this.schema(parameters, `tools.${name}.parameters`)
+    const place = `tools.${name}.parameters`
+    const params = this.schema(ToolParameters.encode(parameters, place, this.origin), place)
     return [name, description === undefined ? { params } : { description, params }]
   }
 

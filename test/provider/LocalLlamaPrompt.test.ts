@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Either } from "effect"
-import { ChatRequest, type LlmError, Prompt, type Tool } from "effect-llm"
+import { Either, Schema } from "effect"
+import { ChatRequest, type LlmError, Prompt, Tool } from "effect-llm"
 import * as LocalLlamaPrompt from "../../src/provider/LocalLlamaPrompt.js"
 
 const origin = { provider: "local-llama", model: "tiny" }
@@ -83,8 +83,13 @@ describe("a request in the engine's words", () => {
     ],
     [
       "a tool's schema that no grammar has words for",
-      { prompt: "Hi", tools: [{ name: "a", parameters: { not: {} } }] },
-      { _tag: "UnsupportedFeature", feature: "tools.a.parameters.not" }
+      { prompt: "Hi", tools: [{ name: "a", parameters: { type: "object", properties: { n: { not: {} } } } }] },
+      { _tag: "UnsupportedFeature", feature: "tools.a.parameters.properties.n.not" }
+    ],
+    [
+      "a tool whose arguments are no object",
+      { prompt: "Hi", tools: [{ name: "a", parameters: { type: "string" } }] },
+      { _tag: "UnsupportedFeature", feature: "tools.a.parameters" }
     ],
     [
       "a blank in a tool's name",
@@ -98,6 +103,14 @@ describe("a request in the engine's words", () => {
     ]
   ])("refuses %s", (_what, input, expected) => {
     expect(refusal(input)).toMatchObject({ ...expected, attempts: 0 })
+  })
+
+  it("has an object without properties for a tool that takes nothing", () => {
+    for (const parameters of [{}, Tool.jsonSchema(Schema.Struct({}))]) {
+      expect(prepared({ prompt: "Hi", tools: [{ name: "a", parameters }] }).functions).toMatchObject({
+        a: { params: { type: "object", properties: {} } }
+      })
+    }
   })
 
   it("may name a tool that must be called, and asks for one call of it then", () => {
