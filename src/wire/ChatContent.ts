@@ -2,6 +2,7 @@
  * What a user says in the chat-completions protocol: text, pictures, recordings and documents.
  */
 import type * as Prompt from "../Prompt.js"
+import * as FileSource from "./FileSource.js"
 import type * as Images from "./Images.js"
 import * as OpenAiParts from "./OpenAiParts.js"
 import { refuse } from "./Refusal.js"
@@ -26,7 +27,8 @@ const audioFormats: ReadonlyMap<string, string> = new Map([
 ])
 
 const encodeFile = (part: Prompt.FilePart, origin: Origin): Body => {
-  const { source, mediaType, name } = part
+  const { mediaType, name } = part
+  const source = FileSource.read(part, origin)
   if (source._tag === "Url") return refuse(origin, "file-url", "files are sent as bytes to this provider, not by URL")
   const format = audioFormats.get(mediaType)
   if (format !== undefined) return { type: "input_audio", input_audio: { data: source.base64, format } }

@@ -3,6 +3,7 @@
  */
 import type * as Completion from "../Completion.js"
 import * as Prompt from "../Prompt.js"
+import * as FileSource from "./FileSource.js"
 import * as Images from "./Images.js"
 import * as Json from "./Json.js"
 import * as Refusal from "./Refusal.js"
@@ -36,12 +37,12 @@ const encodeImage = (part: Pick<Prompt.ImagePart, "source" | "mediaType">, origi
     : { inlineData: { mimeType: image.mediaType, data: image.base64 } }
 }
 
-const dataUrl = /^data:[^;,]*;base64,(.*)$/s
-
-const encodeFile = ({ mediaType, source }: Prompt.FilePart): Body => {
-  const data = source._tag === "Base64" ? source.base64 : dataUrl.exec(source.url)?.[1]
-  if (data !== undefined) return { inlineData: { mimeType: mediaType, data } }
-  return { fileData: { mimeType: mediaType, fileUri: source._tag === "Url" ? source.url : "" } }
+const encodeFile = (part: Prompt.FilePart, origin: Origin): Body => {
+  const { mediaType: mimeType } = part
+  const source = FileSource.read(part, origin)
+  return source._tag === "Base64"
+    ? { inlineData: { mimeType, data: source.base64 } }
+    : { fileData: { mimeType, fileUri: source.url } }
 }
 
 const encodeUserPart = (part: Prompt.Part, origin: Origin): Body => {
@@ -51,7 +52,7 @@ const encodeUserPart = (part: Prompt.Part, origin: Origin): Body => {
     case "Image":
       return encodeImage(part, origin)
     case "File":
-      return /^image\//i.test(part.mediaType) ? encodeImage(part, origin) : encodeFile(part)
+      return /^image\//i.test(part.mediaType) ? encodeImage(part, origin) : encodeFile(part, origin)
     default:
       return Refusal.refuse(origin, `prompt.${part._tag}`, `a user message cannot hold a part of kind ${part._tag}`)
   }

@@ -18,10 +18,17 @@ export type Image =
   | { readonly _tag: "Bytes"; readonly mediaType: string; readonly base64: string }
   | { readonly _tag: "Url"; readonly url: string; readonly mediaType: string | undefined }
 
-const dataUrl = /^data:([^;,]*);base64,(.*)$/s
+/** A URL that holds the bytes themselves: their kind, and base64. */
+export const dataUrl: RegExp = /^data:([^;,]*);base64,(.*)$/s
 
 /** What only the machine that runs the program can read. */
 const localProtocols: ReadonlySet<string> = new Set(["file:", "blob:", "about:", "data:"])
+
+/** The protocol of a URL that another machine may be able to read; `undefined` for all else. */
+export const protocolOf = (url: string): string | undefined => {
+  const protocol = URL.canParse(url) ? new URL(url).protocol : undefined
+  return protocol === undefined || localProtocols.has(protocol) ? undefined : protocol
+}
 
 /** `IMAGE/JPG` is `image/jpeg`. */
 const normal = (mediaType: string): string => mediaType.toLowerCase().replace(/^image\/jpg$/, "image/jpeg")
@@ -34,8 +41,8 @@ const checkType = (mediaType: string, { types }: Taken, origin: Origin): string 
 }
 
 const checkUrl = (url: string, { urls = "any" }: Taken, origin: Origin): string => {
-  const protocol = URL.canParse(url) ? new URL(url).protocol : undefined
-  if (protocol === undefined || localProtocols.has(protocol)) {
+  const protocol = protocolOf(url)
+  if (protocol === undefined) {
     return refuse(
       origin,
       "prompt.image.source",

@@ -5,6 +5,7 @@
 import * as Either from "effect/Either"
 import * as Encoding from "effect/Encoding"
 import type * as Prompt from "../Prompt.js"
+import * as FileSource from "./FileSource.js"
 import * as Images from "./Images.js"
 import * as Json from "./Json.js"
 import { invalid, refuse } from "./Refusal.js"
@@ -72,7 +73,9 @@ const encodeImage = (
   }
 }
 
-const encodeDocument = ({ mediaType, name, source }: Prompt.FilePart, origin: Origin): Block => {
+const encodeDocument = (part: Prompt.FilePart, origin: Origin): Block => {
+  const { mediaType, name } = part
+  const source = FileSource.read(part, origin)
   const document = (encoded: Block): Block => ({ type: "document", source: encoded, title: name })
   const type = mediaType.toLowerCase()
   if (type === "application/pdf") {

@@ -3,6 +3,7 @@
  * side by side.
  */
 import type * as Prompt from "../Prompt.js"
+import * as FileSource from "./FileSource.js"
 import * as OpenAiParts from "./OpenAiParts.js"
 import { refuse } from "./Refusal.js"
 import type { Origin } from "./Wire.js"
@@ -25,7 +26,9 @@ interface Context {
 // Users
 // -----------------------------------------------------------------------------
 
-const encodeFile = ({ mediaType, name, source }: Prompt.FilePart, origin: Origin): Item => {
+const encodeFile = (part: Prompt.FilePart, origin: Origin): Item => {
+  const { mediaType, name } = part
+  const source = FileSource.read(part, origin)
   if (mediaType.toLowerCase().startsWith("audio/"))
     return refuse(origin, "audio", "this protocol takes no audio: OpenAI's chat completions do")
   return source._tag === "Url"

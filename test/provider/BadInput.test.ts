@@ -119,6 +119,33 @@ describe("an image", () => {
   )
 })
 
+describe("a document", () => {
+  const document = (url: string): Prompt.FilePart => ({
+    _tag: "File",
+    mediaType: "application/pdf",
+    source: { _tag: "Url", url }
+  })
+  const takers = ["openai", "anthropic", "gemini"] as const
+
+  it.effect.each(takers)("in a data URL goes out with %s as its bytes", (name) =>
+    Effect.gen(function* () {
+      const asUrl = yield* ask(name, showing(document("data:application/pdf;base64,AQ==")))
+      const asBytes = yield* ask(name, showing(Prompt.fileBytes(bytes, "application/pdf")))
+      expect(asUrl.body).toBeDefined()
+      expect(asUrl.body).toEqual(asBytes.body)
+    })
+  )
+
+  it.effect.each(takers)("that only this machine can read is refused by %s, by name", (name) =>
+    Effect.gen(function* () {
+      for (const url of ["file:///home/me/a.pdf", "a.pdf"]) {
+        const { error } = yield* ask(name, showing(document(url)))
+        expect(error).toMatchObject({ _tag: "UnsupportedFeature", feature: "prompt.file.source", attempts: 0 })
+      }
+    })
+  )
+})
+
 class City extends Schema.Class<City>("City")({ city: Schema.String }) {}
 
 describe("the parameters of a tool", () => {

@@ -230,6 +230,11 @@ describe("a prompt", () => {
       "a file by its URL",
       { _tag: "File", mediaType: "application/pdf", source: { _tag: "Url", url: "https://x.example/a.pdf" } },
       { type: "input_file", file_url: "https://x.example/a.pdf" }
+    ],
+    [
+      "a file in a data URL",
+      { _tag: "File", mediaType: "application/pdf", source: { _tag: "Url", url: "data:application/pdf;base64,AQID" } },
+      { type: "input_file", filename: "file", file_data: "data:application/pdf;base64,AQID" }
     ]
   ])("holds %s", (_, part, content) => {
     expect(items(Prompt.user([Prompt.text("See:"), part]))).toEqual([
@@ -243,6 +248,11 @@ describe("a prompt", () => {
       "image bytes of no type",
       Prompt.user([{ _tag: "Image", source: { _tag: "Base64", base64: "AQID" } }]),
       { _tag: "InvalidRequest", param: "prompt.image.mediaType" }
+    ],
+    [
+      "a file on this machine",
+      Prompt.user([{ _tag: "File", mediaType: "application/pdf", source: { _tag: "Url", url: "file:///a.pdf" } }]),
+      { _tag: "UnsupportedFeature", feature: "prompt.file.source" }
     ],
     ["a picture by the system", Prompt.system([Prompt.imageUrl("x")]), { feature: "prompt.Image" }],
     [
