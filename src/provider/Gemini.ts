@@ -66,11 +66,14 @@ const levels = {
   xhigh: "high"
 } as const
 
-/** From Gemini 3 on by a word, before by a budget. The pro models cannot think less than a little. */
+/** From Gemini 3 on by a word, before by a budget. The pro models think a little at least; 3.0 knows that and much. */
 const thinking: GenerateContent.Quirks["thinking"] = (model, effort) => {
   if (neverThinks(model)) return undefined
   const isPro = /-pro/.test(model)
-  if (isGemini3(model)) return { thinkingLevel: isPro && levels[effort] === "minimal" ? "low" : levels[effort] }
+  if (isGemini3(model)) {
+    const level = /gemini-3(?:\.0)?-pro/.test(model) && effort === "medium" ? "high" : levels[effort]
+    return { thinkingLevel: isPro && level === "minimal" ? "low" : level }
+  }
   return { thinkingBudget: isPro && effort === "none" ? 128 : budgets[effort] }
 }
 

@@ -313,6 +313,14 @@ describe("Simulator, refusals of generateContent", () => {
       "not supported"
     ],
     [
+      "a word that a model does not know",
+      "gemini-3-pro-preview:generateContent",
+      { ...hello, generationConfig: { thinkingConfig: { thinkingLevel: "medium" } } },
+      undefined,
+      400,
+      "MEDIUM is not supported"
+    ],
+    [
       "thoughts of a model without any",
       "gemini-2.0-flash:generateContent",
       { ...hello, generationConfig: { thinkingConfig: { thinkingBudget: 1 } } },

@@ -110,6 +110,8 @@ const checkThinking = (value: unknown, model: string): Thinking | Refused => {
     return invalid("Budget 0 is invalid. This model only works in thinking mode.")
   if (level === "minimal" && model.includes("-pro"))
     return invalid("Thinking level MINIMAL is not supported for this model.")
+  if (level === "medium" && /gemini-3-pro/.test(model))
+    return invalid("Thinking level MEDIUM is not supported for this model. Please retry with other thinking level.")
   return {
     _tag: "Thinking",
     effort: typeof level === "string" ? level.toLowerCase() : typeof budget === "number" ? effortOf(budget) : "medium",
