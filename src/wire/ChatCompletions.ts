@@ -195,7 +195,8 @@ const toolCallPieces = (
   message: Json.JsonRecord,
   onPiece: (piece: Parameters<ToolCallAssembly["add"]>[0]) => void
 ): void => {
-  for (const item of Json.array(message.tool_calls)) {
+  // Older servers of Hugging Face stream one call, where others have a list.
+  for (const item of [message.tool_calls].flat()) {
     const call = Json.record(item)
     if (call === undefined) continue
     const called = Json.record(call.function)

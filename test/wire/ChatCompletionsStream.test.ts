@@ -372,6 +372,12 @@ describe("tool calls", () => {
     ])
   })
 
+  it("may stand where others have a list of them", () => {
+    const piece = (name: string | null, text: string): object =>
+      chunk({ tool_calls: { index: 0, id: "", type: "function", function: { name, arguments: text } } })
+    expect(calls(piece("f", '{"x"'), piece(null, ":1}"))).toEqual([["call_chatcmpl-1_0", "f", '{"x":1}']])
+  })
+
   it("are told apart in one chunk, and behind text", () => {
     expect(
       calls(
