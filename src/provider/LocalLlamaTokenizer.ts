@@ -8,6 +8,7 @@ import type { LlmError } from "../LlmError.js"
 import type * as Prompt from "../Prompt.js"
 import { type ChatCount, type Estimated, type Options, type Service, TokenizerError } from "../Tokenizer.js"
 import type { Origin } from "../wire/Wire.js"
+import * as Connection from "./Connection.js"
 import * as LocalLlamaAnswer from "./LocalLlamaAnswer.js"
 import type { Functions, HistoryItem } from "./LocalLlamaEngine.js"
 import type { Loaded } from "./LocalLlamaModel.js"
@@ -18,7 +19,18 @@ export const make = (loaded: Loaded, origin: Origin): Service => {
   const { model, name } = loaded
   const isOther = (options: Options | undefined): boolean =>
     options?.encoding !== undefined || (options?.model !== undefined && options.model !== name)
-  const tokens = (text: string): Effect.Effect<ReadonlyArray<number>> => Effect.sync(() => model.tokenize(text))
+  /** A tokenizer that outlives its model fails. */
+  const using = <A>(use: () => A): Effect.Effect<A, TokenizerError> =>
+    Effect.try({
+      try: use,
+      catch: (cause) =>
+        new TokenizerError({
+          reason: "Unavailable",
+          message: `the tokenizer of ${name} does not work: ${Connection.wordsOf(cause)}`
+        })
+    })
+  const tokens = (text: string): Effect.Effect<ReadonlyArray<number>, TokenizerError> =>
+    using(() => model.tokenize(text))
 
   let size: number | undefined
   const vocabularySize = (): number => (size ??= [...model.iterateAllTokens()].length)
@@ -28,17 +40,18 @@ export const make = (loaded: Loaded, origin: Origin): Service => {
       Effect.map(tokens(text), ({ length }) => ({ tokens: length, approximate: isOther(options), encoding: name })),
     encode: tokens,
     decode: (ids) =>
-      Effect.suspend(() => {
+      Effect.flatMap(using(vocabularySize), (size) => {
         // The engine would end the process.
-        const unknown = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize())
+        const unknown = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= size)
         return unknown === undefined
-          ? Effect.sync(() => model.detokenize(ids, true))
+          ? using(() => model.detokenize(ids, true))
           : Effect.fail(
               new TokenizerError({ reason: "UnknownToken", message: `${name} has no token of the id ${unknown}` })
             )
       }),
     fits: (text, limit) => Effect.map(tokens(text), ({ length }) => length <= limit),
-    truncate: (text, maxTokens) => Effect.map(tokens(text), (ids) => truncated(loaded, text, ids, maxTokens)),
+    truncate: (text, maxTokens) =>
+      Effect.flatMap(tokens(text), (ids) => using(() => truncated(loaded, text, ids, maxTokens))),
     countChatDetailed: (request, options) =>
       Either.match(count(loaded, origin, request, isOther(options)), {
         onLeft: ({ message }) => Effect.fail(new TokenizerError({ reason: "Unavailable", message })),

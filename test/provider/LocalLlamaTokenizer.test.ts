@@ -1,6 +1,6 @@
-import { describe, expect, layer } from "@effect/vitest"
-import { Effect, Option } from "effect"
-import { type ChatRequest, LlmClient, Prompt, Tokenizer } from "effect-llm"
+import { describe, expect, it, layer } from "@effect/vitest"
+import { Context, Effect, Layer, Option } from "effect"
+import { ChatRequest, LlmClient, Prompt, Tokenizer } from "effect-llm"
 import { LocalLlama } from "effect-llm/local"
 import { fileOf, isInstalled, note } from "../LocalEngine.js"
 import * as TinyModel from "../TinyModel.js"
@@ -132,4 +132,29 @@ describe.skipIf(!isInstalled)(`the tokenizer of a local model${note}`, () => {
       })
     )
   })
+
+  it.effect("that outlives its model fails, and does nothing worse", () =>
+    Effect.gen(function* () {
+      const options = { model, gpu: false, threads: 1 } as const
+      const tokenizer = yield* Effect.scoped(
+        Effect.map(Layer.build(LocalLlama.layerWithTokenizer(options)), (built) =>
+          Context.get(built, Tokenizer.Tokenizer)
+        )
+      )
+      const uses: ReadonlyArray<Effect.Effect<unknown, Tokenizer.TokenizerError>> = [
+        tokenizer.encode("Hello"),
+        tokenizer.decode([1]),
+        tokenizer.fits("Hello", 1),
+        tokenizer.truncate("Hello", 1),
+        tokenizer.countDetailed("Hello"),
+        tokenizer.countChatDetailed(ChatRequest.make("Hello"))
+      ]
+      for (const use of uses) {
+        expect(yield* Effect.flip(use)).toMatchObject({
+          reason: "Unavailable",
+          message: expect.stringContaining("disposed")
+        })
+      }
+    })
+  )
 })
