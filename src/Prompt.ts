@@ -52,10 +52,14 @@ export const ToolResultPart = Schema.TaggedStruct("ToolResult", {
 
 export interface ToolResultPart extends Schema.Schema.Type<typeof ToolResultPart> {}
 
-/** What the model thought. `signature` proves its origin to the providers that want it back. */
+/**
+ * What the model thought. `signature` proves its origin to the providers that want it back, `signedBy` is the name of the
+ * one that signed: any other would refuse the signature, and does not get it. Without a name everyone does.
+ */
 export const ReasoningPart = Schema.TaggedStruct("Reasoning", {
   text: Schema.String,
-  signature: Schema.optional(Schema.String)
+  signature: Schema.optional(Schema.String),
+  signedBy: Schema.optional(Schema.String)
 })
 
 export interface ReasoningPart extends Schema.Schema.Type<typeof ReasoningPart> {}

@@ -15,10 +15,14 @@ export const TextDelta = Schema.TaggedStruct("TextDelta", { text: Schema.String 
 
 export interface TextDelta extends Schema.Schema.Type<typeof TextDelta> {}
 
-/** `signature` comes with the last piece of a block of reasoning, from the providers that sign it. */
+/**
+ * `signature` comes with the last piece of a block of reasoning, from the providers that sign it; `signedBy` is the name of
+ * the one that did.
+ */
 export const ReasoningDelta = Schema.TaggedStruct("ReasoningDelta", {
   text: Schema.String,
-  signature: Schema.optional(Schema.String)
+  signature: Schema.optional(Schema.String),
+  signedBy: Schema.optional(Schema.String)
 })
 
 export interface ReasoningDelta extends Schema.Schema.Type<typeof ReasoningDelta> {}
@@ -75,6 +79,14 @@ export const isVisible = (part: StreamPart): boolean => part._tag !== "Finish"
 // Folding
 // -----------------------------------------------------------------------------
 
+/** Who signed a thought, and how. */
+type Signature = Pick<ReasoningDelta, "signature" | "signedBy">
+
+const signatureOf = ({ signature, signedBy }: Signature): Signature => ({
+  ...(signature === undefined ? {} : { signature }),
+  ...(signedBy === undefined ? {} : { signedBy })
+})
+
 /** Folds parts into a `Completion` as they come. Owned by one consumer. */
 export class Collector {
   private readonly parts: Array<Completion.OutputPart> = []
@@ -83,7 +95,7 @@ export class Collector {
   private finish: Finish | undefined
   private block: "Text" | "Reasoning" | undefined
   private blockText = ""
-  private signature: string | undefined
+  private signature: Signature = {}
 
   push(part: StreamPart): void {
     switch (part._tag) {
@@ -94,7 +106,7 @@ export class Collector {
       case "ReasoningDelta":
         this.open("Reasoning")
         this.blockText += part.text
-        this.signature = part.signature
+        this.signature = signatureOf(part)
         // A signature ends its block: what follows may be signed on its own.
         if (part.signature !== undefined) this.close()
         return
@@ -137,20 +149,16 @@ export class Collector {
   }
 
   private close(): void {
-    if (this.block !== undefined && (this.blockText !== "" || this.signature !== undefined)) {
+    if (this.block !== undefined && (this.blockText !== "" || this.signature.signature !== undefined)) {
       this.parts.push(
         this.block === "Text"
           ? { _tag: "Text", text: this.blockText }
-          : {
-              _tag: "Reasoning",
-              text: this.blockText,
-              ...(this.signature === undefined ? {} : { signature: this.signature })
-            }
+          : { _tag: "Reasoning", text: this.blockText, ...this.signature }
       )
     }
     this.block = undefined
     this.blockText = ""
-    this.signature = undefined
+    this.signature = {}
   }
 }
 
@@ -219,11 +227,7 @@ export const fromCompletion = (completion: Completion.Completion): Chunk.Chunk<S
         out.push({ _tag: "TextDelta", text: part.text })
         break
       case "Reasoning":
-        out.push({
-          _tag: "ReasoningDelta",
-          text: part.text,
-          ...(part.signature === undefined ? {} : { signature: part.signature })
-        })
+        out.push({ _tag: "ReasoningDelta", text: part.text, ...signatureOf(part) })
         break
       case "ToolCall":
         out.push({ _tag: "ToolCallStart", id: part.id, name: part.name })

@@ -7,6 +7,7 @@ import * as FileSource from "./FileSource.js"
 import * as Images from "./Images.js"
 import * as Json from "./Json.js"
 import * as Refusal from "./Refusal.js"
+import * as Signature from "./Signature.js"
 import { isMadeId } from "./ToolCallAssembly.js"
 import type { Origin } from "./Wire.js"
 
@@ -102,7 +103,7 @@ const encodeAnswer = (message: Prompt.Message, origin: Origin, wantsSignatures: 
     if (part._tag === "Text") parts.push({ text: part.text })
     else if (part._tag === "Reasoning") {
       if (part.text !== "") parts.push({ text: part.text, thought: true })
-      signature = part.signature
+      signature = Signature.forProvider(part, origin)
     } else {
       return Refusal.refuse(
         origin,

@@ -90,13 +90,22 @@ const append = (parts: Array<Completion.OutputPart>, part: Completion.OutputPart
   } else parts.push(part)
 }
 
-const appendReasoning = (parts: Array<Completion.OutputPart>, text: string, signature: string | undefined): void => {
-  if (signature !== undefined) append(parts, { _tag: "Reasoning", text, signature })
+const appendReasoning = (
+  parts: Array<Completion.OutputPart>,
+  text: string,
+  signature: string | undefined,
+  signedBy: string
+): void => {
+  if (signature !== undefined) append(parts, { _tag: "Reasoning", text, signature, signedBy })
   else if (text !== "") append(parts, { _tag: "Reasoning", text })
 }
 
 /** The parts of an answer. Blocks of the provider's own tools are not among them. */
-const readContent = (content: ReadonlyArray<unknown>, id: string): ReadonlyArray<Completion.OutputPart> | undefined => {
+const readContent = (
+  content: ReadonlyArray<unknown>,
+  id: string,
+  { provider }: Origin
+): ReadonlyArray<Completion.OutputPart> | undefined => {
   const parts: Array<Completion.OutputPart> = []
   const calls = new ToolCallAssembly()
   const ignored: Array<StreamPart> = []
@@ -110,10 +119,10 @@ const readContent = (content: ReadonlyArray<unknown>, id: string): ReadonlyArray
         break
       }
       case "thinking":
-        appendReasoning(parts, Json.string(block.thinking) ?? "", Json.nonEmptyString(block.signature))
+        appendReasoning(parts, Json.string(block.thinking) ?? "", Json.nonEmptyString(block.signature), provider)
         break
       case "redacted_thinking":
-        appendReasoning(parts, "", MessagesPrompt.redactedSignature(Json.string(block.data) ?? ""))
+        appendReasoning(parts, "", MessagesPrompt.redactedSignature(Json.string(block.data) ?? ""), provider)
         break
       case "tool_use":
         calls.add({ index, id: block.id, name: block.name, arguments: block.input }, id, ignored)
@@ -148,7 +157,7 @@ const decodeChat: Wire["decodeChat"] = (json, received) => {
     return Either.left(malformed(received, json, "the answer has no content"))
   const id = Json.string(answer.id) ?? ""
   const usage = MessagesUsage.read(answer.usage, {})
-  const parts = readContent(answer.content, id)
+  const parts = readContent(answer.content, id, origin)
   if (parts === undefined) return Either.left(malformed(received, json, "the model called a tool without naming it"))
   const finishReason = FinishReasons.read(Json.string(answer.stop_reason) ?? "", {
     ...origin,

@@ -9,6 +9,7 @@ import * as FileSource from "./FileSource.js"
 import * as Images from "./Images.js"
 import * as Json from "./Json.js"
 import { invalid, refuse } from "./Refusal.js"
+import * as Signature from "./Signature.js"
 import * as ToolCallIds from "./ToolCallIds.js"
 import type { Origin } from "./Wire.js"
 
@@ -42,14 +43,15 @@ const redacted = "redacted_thinking:"
 
 export const redactedSignature = (data: string): string => redacted + data
 
-const encodeReasoning = ({ signature, text }: Prompt.ReasoningPart, { notes }: Context): ReadonlyArray<Block> => {
+const encodeReasoning = (part: Prompt.ReasoningPart, { notes, origin }: Context): ReadonlyArray<Block> => {
+  const signature = Signature.forProvider(part, origin)
   if (signature === undefined) {
     notes.add("reasoning without this provider's signature is not sent back to it")
     return []
   }
   return signature.startsWith(redacted)
     ? [{ type: "redacted_thinking", data: signature.slice(redacted.length) }]
-    : [{ type: "thinking", thinking: text, signature }]
+    : [{ type: "thinking", thinking: part.text, signature }]
 }
 
 // -----------------------------------------------------------------------------

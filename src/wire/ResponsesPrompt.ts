@@ -6,6 +6,7 @@ import type * as Prompt from "../Prompt.js"
 import * as FileSource from "./FileSource.js"
 import * as OpenAiParts from "./OpenAiParts.js"
 import { refuse } from "./Refusal.js"
+import * as Signature from "./Signature.js"
 import type { Origin } from "./Wire.js"
 
 type Item = Readonly<Record<string, unknown>>
@@ -61,14 +62,15 @@ const encodeUserPart = (part: Prompt.Part, origin: Origin): Item => {
 
 /** Thoughts go back encrypted, without the id of their item: nothing is stored under it. */
 const encodeReasoning = (
-  { signature, text }: Prompt.ReasoningPart,
+  part: Prompt.ReasoningPart,
   { notes, origin, takesReasoning }: Context
 ): ReadonlyArray<Item> => {
+  const signature = Signature.forProvider(part, origin)
   if (takesReasoning && signature !== undefined) {
     return [
       {
         type: "reasoning",
-        summary: text === "" ? [] : [{ type: "summary_text", text }],
+        summary: part.text === "" ? [] : [{ type: "summary_text", text: part.text }],
         encrypted_content: signature
       }
     ]

@@ -74,7 +74,7 @@ export class StreamAssembly {
       this.out.push(
         signature === undefined
           ? { _tag: "ReasoningDelta", text: delta }
-          : { _tag: "ReasoningDelta", text: delta, signature }
+          : { _tag: "ReasoningDelta", text: delta, signature, signedBy: this.options.provider }
       )
     }
   }

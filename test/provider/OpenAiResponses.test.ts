@@ -208,7 +208,7 @@ describe("the bytes of a stream", () => {
     Effect.gen(function* () {
       const whole = yield* parts([bytes])
       expect(whole).toEqual([
-        { _tag: "Reasoning", text: "**Hm**\n\nSo it is 🤔", signature: "gAAAAAB" },
+        { _tag: "Reasoning", text: "**Hm**\n\nSo it is 🤔", signature: "gAAAAAB", signedBy: "openai" },
         { _tag: "Text", text: spoken.join("") },
         { _tag: "ToolCall", id: "call_1", name: "look_up", arguments: '{"word":"é"}' }
       ])

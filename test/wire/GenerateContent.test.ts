@@ -284,6 +284,15 @@ describe("the turns of a request", () => {
     ]
     expect(contents(prompt, "word-1")).toEqual(written("skip_thought_signature_validator"))
     expect(contents(prompt)).toEqual(written())
+    const foreign = [
+      Prompt.assistant([
+        { _tag: "Reasoning", text: "", signature: "s1", signedBy: "other" },
+        call("a", "now"),
+        call("b", "now")
+      ])
+    ]
+    expect(contents(foreign, "word-1")).toEqual(written("skip_thought_signature_validator"))
+    expect(contents(foreign)).toEqual(written())
   })
 
   it.each<[string, Prompt.MessageInput, string]>([
@@ -355,7 +364,7 @@ describe("a whole answer of generateContent", () => {
         parts: [
           { _tag: "Reasoning", text: "Hm." },
           { _tag: "Text", text: "Hello" },
-          { _tag: "Reasoning", text: "", signature: "s" }
+          { _tag: "Reasoning", text: "", signature: "s", signedBy: "acme" }
         ],
         finishReason: { unified: "stop", raw: "STOP" },
         usage: { inputTokens: 9, outputTokens: 12, totalTokens: 21, reasoningTokens: 7 },
@@ -382,7 +391,7 @@ describe("a whole answer of generateContent", () => {
       Either.getOrThrow(decode(finish([{ functionCall: { name: "f", args: { x: 1 } }, thoughtSignature: "s" }])))
     ).toMatchObject({
       parts: [
-        { _tag: "Reasoning", text: "", signature: "s" },
+        { _tag: "Reasoning", text: "", signature: "s", signedBy: "acme" },
         { _tag: "ToolCall", id: "call_resp-1_0", name: "f", arguments: '{"x":1}' }
       ],
       finishReason: { unified: "tool-calls", raw: "STOP" }

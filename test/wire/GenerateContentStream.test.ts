@@ -122,17 +122,17 @@ describe("thoughts", () => {
       decode(chunk([{ text: "Hm.", thought: true, thoughtSignature: "s1" }]), finish([{ text: "Hi" }])).completion
         ?.parts
     ).toEqual([
-      { _tag: "Reasoning", text: "Hm.", signature: "s1" },
+      { _tag: "Reasoning", text: "Hm.", signature: "s1", signedBy: "acme" },
       { _tag: "Text", text: "Hi" }
     ])
     expect(decode(text("Hi"), finish([{ text: "", thoughtSignature: "s2" }])).completion?.parts).toEqual([
       { _tag: "Text", text: "Hi" },
-      { _tag: "Reasoning", text: "", signature: "s2" }
+      { _tag: "Reasoning", text: "", signature: "s2", signedBy: "acme" }
     ])
     expect(
       decode(finish([{ functionCall: { name: "f", args: {} }, thoughtSignature: "s3" }])).completion?.parts
     ).toMatchObject([
-      { _tag: "Reasoning", text: "", signature: "s3" },
+      { _tag: "Reasoning", text: "", signature: "s3", signedBy: "acme" },
       { _tag: "ToolCall", name: "f" }
     ])
   })

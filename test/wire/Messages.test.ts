@@ -159,6 +159,14 @@ describe("a prompt", () => {
     ] as const
     expect(said(bodyOf(unsigned))).toEqual([{ role: "assistant", content: [{ type: "text", text: "Yes." }] }])
     expect(warningsOf(unsigned)).toEqual(["prompt"])
+    const foreign = [
+      {
+        role: "assistant",
+        content: [{ _tag: "Reasoning", text: "Hm.", signature: "c2ln", signedBy: "other" }, Prompt.text("Yes.")]
+      }
+    ] as const
+    expect(said(bodyOf(foreign))).toEqual([{ role: "assistant", content: [{ type: "text", text: "Yes." }] }])
+    expect(warningsOf(foreign)).toEqual(["prompt"])
   })
 
   it("leaves blank text out, and the blanks behind an answer that is begun", () => {
@@ -330,7 +338,7 @@ describe("an answer", () => {
         { type: "tool_use", id: "t2", name: "g", input: {} }
       )
     ).toEqual([
-      { _tag: "Reasoning", text: "Hm.", signature: "c2ln" },
+      { _tag: "Reasoning", text: "Hm.", signature: "c2ln", signedBy: "acme" },
       { _tag: "Text", text: "Both." },
       { _tag: "ToolCall", id: "t1", name: "f", arguments: '{"x":1}' },
       { _tag: "ToolCall", id: "t2", name: "g", arguments: "{}" }

@@ -158,11 +158,11 @@ describe("reasoning", () => {
     expect(withoutFinish(parts)).toEqual([
       { _tag: "ReasoningDelta", text: "I " },
       { _tag: "ReasoningDelta", text: "think." },
-      { _tag: "ReasoningDelta", text: "", signature: "c2ln" },
+      { _tag: "ReasoningDelta", text: "", signature: "c2ln", signedBy: "acme" },
       { _tag: "TextDelta", text: "Hello" }
     ])
     expect(completion?.parts).toEqual([
-      { _tag: "Reasoning", text: "I think.", signature: "c2ln" },
+      { _tag: "Reasoning", text: "I think.", signature: "c2ln", signedBy: "acme" },
       { _tag: "Text", text: "Hello" }
     ])
   })
@@ -172,8 +172,8 @@ describe("reasoning", () => {
       decode(start(), ...thinking(0, ["a"], "c2ln"), ...thinking(1, [], "b3RoZXI="), ...text("Hi"), end(), stop)
         .completion?.parts
     ).toEqual([
-      { _tag: "Reasoning", text: "a", signature: "c2ln" },
-      { _tag: "Reasoning", text: "", signature: "b3RoZXI=" },
+      { _tag: "Reasoning", text: "a", signature: "c2ln", signedBy: "acme" },
+      { _tag: "Reasoning", text: "", signature: "b3RoZXI=", signedBy: "acme" },
       { _tag: "Text", text: "Hi" }
     ])
   })
@@ -181,7 +181,7 @@ describe("reasoning", () => {
   it("that is redacted is kept as a signature", () => {
     const redacted = block(0, { type: "redacted_thinking", data: "b3BhcXVl" })
     expect(decode(start(), redacted, blockStop(0), ...text("Hi"), end(), stop).completion?.parts).toEqual([
-      { _tag: "Reasoning", text: "", signature: "redacted_thinking:b3BhcXVl" },
+      { _tag: "Reasoning", text: "", signature: "redacted_thinking:b3BhcXVl", signedBy: "acme" },
       { _tag: "Text", text: "Hi" }
     ])
   })

@@ -182,10 +182,10 @@ describe("a prompt", () => {
   })
 
   it("leaves out thoughts that cannot go back, and warns of it", () => {
-    const prompt = (signature?: string): ReadonlyArray<Prompt.MessageInput> => [
+    const prompt = (signature?: string, signedBy?: string): ReadonlyArray<Prompt.MessageInput> => [
       Prompt.user("Hi"),
       Prompt.assistant([
-        { _tag: "Reasoning", text: "Hm.", ...(signature === undefined ? {} : { signature }) },
+        { _tag: "Reasoning", text: "Hm.", signature, signedBy },
         { _tag: "Text", text: "Hello" }
       ]),
       Prompt.user("And?")
@@ -196,6 +196,9 @@ describe("a prompt", () => {
     expect(bodyOf(prompt("gAAA"), plainModel)).toMatchObject({ input: [{}, { role: "assistant" }, {}] })
     expect(warningsOf(prompt("gAAA"), plainModel)).toEqual(["prompt"])
     expect(warningsOf(prompt("gAAA"))).toEqual([])
+    expect(warningsOf(prompt("gAAA", "acme"))).toEqual([])
+    expect(bodyOf(prompt("gAAA", "other"))).toMatchObject({ input: [{}, { role: "assistant" }, {}] })
+    expect(warningsOf(prompt("gAAA", "other"))).toEqual(["prompt"])
   })
 
   it("does not say who speaks, and warns of it", () => {
@@ -281,7 +284,7 @@ describe("a Responses answer", () => {
       ])
     ).toEqual({
       parts: [
-        { _tag: "Reasoning", text: "One\n\nTwo", signature: "gAAA" },
+        { _tag: "Reasoning", text: "One\n\nTwo", signature: "gAAA", signedBy: "acme" },
         { _tag: "Text", text: "Hello" },
         { _tag: "ToolCall", id: "call_1", name: "look_up", arguments: '{"word":"lamp"}' }
       ],

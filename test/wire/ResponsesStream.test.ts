@@ -339,10 +339,10 @@ describe("reasoning", () => {
       { _tag: "ReasoningDelta", text: "**One" },
       { _tag: "ReasoningDelta", text: "**" },
       { _tag: "ReasoningDelta", text: "\n\nTwo" },
-      { _tag: "ReasoningDelta", text: "", signature: "gAAAAAB" }
+      { _tag: "ReasoningDelta", text: "", signature: "gAAAAAB", signedBy: "acme" }
     ])
     expect(completion?.parts).toEqual([
-      { _tag: "Reasoning", text: "**One**\n\nTwo", signature: "gAAAAAB" },
+      { _tag: "Reasoning", text: "**One**\n\nTwo", signature: "gAAAAAB", signedBy: "acme" },
       { _tag: "Text", text: "Hello" }
     ])
   })
@@ -355,14 +355,14 @@ describe("reasoning", () => {
   ])("that comes whole, %s, is the same", (_, events) => {
     const { completion } = decode(...events, end([reasoning(["One", "Two"], "gAAA"), hello]))
     expect(completion?.parts).toEqual([
-      { _tag: "Reasoning", text: "One\n\nTwo", signature: "gAAA" },
+      { _tag: "Reasoning", text: "One\n\nTwo", signature: "gAAA", signedBy: "acme" },
       { _tag: "Text", text: "Hello" }
     ])
   })
 
   it("without a summary is its encrypted content alone, and without both nothing", () => {
     expect(decode(...thoughts(0, [], "gAAA"), ...text(1, "Hello"), end([])).completion?.parts).toEqual([
-      { _tag: "Reasoning", text: "", signature: "gAAA" },
+      { _tag: "Reasoning", text: "", signature: "gAAA", signedBy: "acme" },
       { _tag: "Text", text: "Hello" }
     ])
     expect(decode(...thoughts(0, []), ...text(1, "Hello"), end([])).completion?.parts).toEqual([

@@ -20,7 +20,7 @@ describe("the state of a streamed answer", () => {
     expect([...assembly.take()]).toEqual([
       { _tag: "TextDelta", text: "a" },
       { _tag: "ReasoningDelta", text: "b" },
-      { _tag: "ReasoningDelta", text: "", signature: "signed" }
+      { _tag: "ReasoningDelta", text: "", signature: "signed", signedBy: "acme" }
     ])
     expect([...assembly.take()]).toEqual([])
   })
