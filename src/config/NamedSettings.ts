@@ -106,7 +106,12 @@ export interface Said {
  */
 export const read = (section: ReadonlyArray<string>): Effect.Effect<Said, ConfigError.ConfigError> =>
   Effect.gen(function* () {
-    const inSection = yield* Section.values(section)
+    const { holders, values: inSection } = yield* Section.content(section)
+    const holder = holders.find((path) => known.includes((path.at(-1) ?? "").toUpperCase()))
+    if (holder !== undefined) {
+      const message = "must be one value, not a list or a section of its own"
+      return yield* Effect.fail(ConfigError.InvalidData([...holder], message))
+    }
     if (inSection.length > 0) {
       yield* warnOfUnknown(inSection)
       return yield* decode([...inSection, ...(yield* variablesOf(section))])

@@ -12,20 +12,33 @@ export interface Value {
   readonly text: string
 }
 
-/** All values of a section of a file, however section and names are spelled. None, if there is no such section. */
-export const values = (section: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Value>> =>
+/**
+ * - `values`: all of a section of a file, however section and names are spelled; none, if there is no such section
+ * - `holders`: the paths of what stands there and is no value, but a list or an object
+ */
+export interface Content {
+  readonly values: ReadonlyArray<Value>
+  readonly holders: ReadonlyArray<ReadonlyArray<string>>
+}
+
+export const content = (section: ReadonlyArray<string>): Effect.Effect<Content> =>
   Effect.gen(function* () {
-    if (section.length === 0) return []
-    const paths = yield* Effect.flatMap(spellings(section), Effect.forEach(children))
-    const found = yield* valuesAt(paths.flat())
-    return yield* Effect.filter(found, ({ path }) => Effect.map(isVariable(path), (isOne) => !isOne))
+    if (section.length === 0) return { values: [], holders: [] }
+    const paths = yield* Effect.map(Effect.flatMap(spellings(section), Effect.forEach(children)), (each) => each.flat())
+    const found = yield* valuesAt(paths)
+    return {
+      values: yield* Effect.filter(found, ({ path }) => Effect.map(isVariable(path), (isOne) => !isOne)),
+      holders: paths.filter((path) => !isUpperCase(path) && !found.some((value) => value.path === path))
+    }
   })
+
+/** As the environment lists what is in it: `OPENAI_MODEL_FAST` is something below `OPENAI` > `MODEL`. */
+const isUpperCase = (path: ReadonlyArray<string>): boolean => path.every((name) => name === name.toUpperCase())
 
 /** The environment knows no sections: what it lists as `OPENAI` > `MODEL` is its variable `OPENAI_MODEL`. */
 const isVariable = (path: ReadonlyArray<string>): Effect.Effect<boolean> => {
-  const variable = path.join("_")
-  return variable === variable.toUpperCase()
-    ? Effect.map(valuesAt([[variable]]), (found) => found.length > 0)
+  return isUpperCase(path)
+    ? Effect.map(valuesAt([[path.join("_")]]), (found) => found.length > 0)
     : Effect.succeed(false)
 }
 

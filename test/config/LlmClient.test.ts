@@ -18,8 +18,8 @@ const bodyWith = (file: string, variables: Variables = {}, options?: LlmClient.C
     JSON.parse(first?.text ?? "{}")
   )
 
-const refusedWith = (file: string, variables: Variables = {}) =>
-  refusalOf(LlmClient.layerFromConfig().pipe(Layer.provide(configured({ ...keys, ...variables }, file))))
+const refusedWith = (file: string, variables: Variables = {}, format?: ConfigFile.Format) =>
+  refusalOf(LlmClient.layerFromConfig().pipe(Layer.provide(configured({ ...keys, ...variables }, file, format))))
 
 describe("LlmClient.layerFromConfig", () => {
   it.effect("is OpenAI where nothing is chosen", () =>
@@ -272,6 +272,26 @@ describe("the names of TinyTroupe's file", () => {
       expect(error).toMatchObject({ _op: "InvalidData", path: ["OpenAI", name] })
       expect(String(error)).toContain(sentence)
       if (value.length > 3) expect(wordsOf(error)).not.toContain(value)
+    })
+  )
+
+  it.effect.each<readonly [string, ConfigFile.Format]>([
+    ['{"OpenAI":{"TEMPERATURE":[0.5]}}', "json"],
+    ['{"OpenAI":{"TOP_P":1,"TEMPERATURE":{"value":0.5}}}', "json"],
+    ["[OpenAI]\nTEMPERATURE = [0.5]", "toml"],
+    ["[OpenAI.TEMPERATURE]\nvalue = 0.5", "ini"]
+  ])("a list or an object in the place of a value is an error that names the key: %j", ([file, format]) =>
+    Effect.gen(function* () {
+      const error = yield* refusedWith(file, {}, format)
+      expect(error).toMatchObject({ _op: "InvalidData", path: ["OpenAI", "TEMPERATURE"] })
+      expect(String(error)).toContain("must be one value")
+    })
+  )
+
+  it.effect("a variable whose name goes on behind that of a setting is none of them", () =>
+    Effect.gen(function* () {
+      const sent = yield* sentWith({ OPENAI_MODEL: "gpt-4.1", OPENAI_TIMEOUT_ADVICE: "none" }, section("TOP_P=1"))
+      expect(sent).toHaveLength(1)
     })
   )
 
