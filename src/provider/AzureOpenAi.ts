@@ -79,6 +79,10 @@ const makeNamed = (
   Effect.gen(function* () {
     const { api, apiVersion, defaults, deployment, embeddingDeployment = deployment } = options
     const endpoint = Surface.resourceOf(yield* Settings.secureUrl(named.endpoint, options.endpoint))
+    if (Surface.isTarget(endpoint)) {
+      const message = "the URL must end before /openai/: the deployment and the API version have settings of their own"
+      return yield* Effect.fail(ConfigError.InvalidData([named.endpoint], message))
+    }
     if (apiVersion !== undefined) yield* Settings.name(named.apiVersion, apiVersion)
     const quirks = Surface.quirksOf(apiVersion, options.isReasoningModel)
     const { paths, wire } = yield* OpenAiApi.speak(named.api, api, quirks)

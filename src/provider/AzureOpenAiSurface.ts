@@ -9,6 +9,10 @@ import type * as OpenAiApi from "./OpenAiApi.js"
 /** The portal also shows endpoints with the path of the newer surface. */
 export const resourceOf = (endpoint: string): string => endpoint.replace(/\/openai(?:\/v1)?$/, "")
 
+/** The portal's "target URI" is that of one deployment and one operation. */
+export const isTarget = (endpoint: string): boolean =>
+  /\/openai\/(?:deployments\/|v1\/(?:chat|responses|embeddings))/.test(endpoint)
+
 /** The deployment is in the path of the older surface, and in the body's `model` of the newer one. */
 export const urlAt =
   (endpoint: string, apiVersion: string | undefined, paths: OpenAiApi.Spoken["paths"]): HttpProvider.Options["url"] =>

@@ -150,6 +150,8 @@ describe("AzureOpenAi.layerConfig", () => {
     ["AZURE_OPENAI_ENDPOINT", `ftp://${secret}.openai.azure.com`],
     ["AZURE_OPENAI_ENDPOINT", `https://user:${secret}@acme.openai.azure.com`],
     ["AZURE_OPENAI_ENDPOINT", `https://acme.openai.azure.com?key=${secret}`],
+    ["AZURE_OPENAI_ENDPOINT", `https://acme.openai.azure.com/openai/deployments/${secret}/chat/completions`],
+    ["AZURE_OPENAI_ENDPOINT", "https://acme.openai.azure.com/openai/v1/chat/completions"],
     ["AZURE_OPENAI_API_KEY", ""],
     ["AZURE_OPENAI_API_KEY", `${secret} ${secret}`],
     ["AZURE_OPENAI_API_KEY", `${secret}\r\nX-Evil: 1`],
