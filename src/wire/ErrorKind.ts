@@ -31,7 +31,7 @@ const wordings: ReadonlyArray<Wording> = [
       /reached your specified api usage limits/i,
       /prepayment credits are depleted/i,
       /monthly spend(?:ing)? (?:cap|limit)/i,
-      /out of call volume quota/i,
+      /quota will be replenished/i,
       /billing hard limit/i,
       /余额不足|欠费/
     ]

@@ -92,6 +92,7 @@ export const kindOfWord: (word: string) => Kind | undefined = dictionary<Kind>([
       "1002",
       "1003",
       "1004",
+      "1005",
       "1110",
       "1111"
     ]
@@ -109,7 +110,8 @@ export const kindOfWord: (word: string) => Kind | undefined = dictionary<Kind>([
       "organization_restricted",
       "1112",
       "1121",
-      "1220"
+      "1220",
+      "1311"
     ]
   ],
   [
@@ -127,7 +129,7 @@ export const kindOfWord: (word: string) => Kind | undefined = dictionary<Kind>([
     ]
   ],
   ["RequestTooLarge", ["request_too_large"]],
-  ["RateLimited", ["1302", "1303", "1304", "1305", "1308"]],
+  ["RateLimited", ["1302", "1303", "1304", "1305", "1308", "1313"]],
   [
     "Overloaded",
     [
@@ -136,7 +138,8 @@ export const kindOfWord: (word: string) => Kind | undefined = dictionary<Kind>([
       "overloaded",
       "engine_overloaded_error",
       "slow_down",
-      "service_tier_capacity_exceeded"
+      "service_tier_capacity_exceeded",
+      "1312"
     ]
   ],
   ["ServerFailed", ["500", "1120", "1200", "1230", "1234"]],
