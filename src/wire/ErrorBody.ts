@@ -238,9 +238,12 @@ const azureCategories = (results: unknown): ReadonlyArray<ContentCategory> =>
       return [severity === undefined ? { name, filtered } : { name, filtered, severity }]
     })
 
-/** Zhipu: who wrote what was found, and how grave it is, 0 being the gravest. */
+/**
+ * Zhipu: who wrote what was found, and how grave it is, 0 being the gravest. Errors and answers spell the field in two
+ * ways.
+ */
 const zhipuCategories = (outer: Json.JsonRecord): ReadonlyArray<ContentCategory> =>
-  records(outer["contentFilter"]).flatMap((found) =>
+  [...records(outer["contentFilter"]), ...records(outer["content_filter"])].flatMap((found) =>
     strings(found["role"]).map((name) => {
       const level = Json.number(found["level"])
       return level === undefined ? { name, filtered: true } : { name, filtered: true, severity: `level ${level}` }

@@ -406,6 +406,20 @@ describe("errors", () => {
     })
   )
 
+  it.effect("name it in an answer too, where the field is spelled otherwise", () =>
+    Effect.gen(function* () {
+      const withheld = {
+        content_filter: [{ role: "assistant", level: 0 }],
+        choices: [{ index: 0, finish_reason: "sensitive", message: { role: "assistant", content: "" } }]
+      }
+      const zhipu = yield* client(HttpStub.make(() => HttpStub.json(withheld)))
+      expect(yield* Effect.flip(zhipu.complete(request))).toMatchObject({
+        _tag: "ContentFiltered",
+        categories: [{ name: "assistant", filtered: true, severity: "level 0" }]
+      })
+    })
+  )
+
   it.effect("never show the key, its secret half or a token, whole or cut, wherever they are echoed", () =>
     Effect.gen(function* () {
       const issued: Array<string> = []
