@@ -53,10 +53,10 @@ export const orKey = (
     return Effect.fail(ConfigError.InvalidData([named.apiKey], message))
   }
   if (token !== undefined) {
-    return Effect.succeed({
-      headers: (origin) => Effect.map(bearer(token, origin), (authorization) => ({ ...headers, authorization })),
+    return Effect.map(Settings.headers(headers ?? {}), (checked) => ({
+      headers: (origin) => Effect.map(bearer(token, origin), (authorization) => ({ ...checked, authorization })),
       secrets: []
-    })
+    }))
   }
   return apiKey === undefined
     ? Effect.fail(ConfigError.MissingData([named.apiKey], `either ${named.apiKey} or ${named.token} is needed`))

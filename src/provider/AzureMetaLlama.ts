@@ -81,7 +81,7 @@ const makeNamed = (
       model: yield* Settings.name(named.model, options.model),
       wire: AzureMlScore.wire,
       url: () => endpoint,
-      headers: headersWith(apiKey, headers),
+      headers: headersWith(apiKey, yield* Settings.headers(headers ?? {})),
       secrets: [apiKey],
       defaults
     })

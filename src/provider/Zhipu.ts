@@ -93,6 +93,7 @@ const makeNamed = (
     const baseUrl = yield* Settings.baseUrl(named.baseUrl, options.baseUrl ?? defaultBaseUrl)
     const model = yield* Settings.name(named.model, options.model)
     const embeddingModel = yield* Settings.name(named.embeddingModel, options.embeddingModel ?? defaultEmbeddingModel)
+    const headers = yield* Settings.headers(options.headers ?? {})
     const token = ZhipuToken.current(credentials, timeToLive)
     return yield* HttpProvider.make({
       provider: "zhipu",
@@ -102,8 +103,8 @@ const makeNamed = (
       url: (operation) => baseUrl + paths[operation],
       headers:
         options.auth === "key"
-          ? { ...options.headers, authorization: bearer(apiKey) }
-          : Effect.map(token, (token) => ({ ...options.headers, authorization: bearer(token) })),
+          ? { ...headers, authorization: bearer(apiKey) }
+          : Effect.map(token, (token) => ({ ...headers, authorization: bearer(token) })),
       secrets: [apiKey, credentials.secret],
       defaults: options.defaults
     })

@@ -204,3 +204,24 @@ describe("the parameters of a tool", () => {
     })
   )
 })
+
+describe("a header that cannot be sent", () => {
+  const headers = { "x team": "blue" }
+  const token = Effect.succeed(apiKey)
+  const endpoint = "https://acme.openai.azure.com"
+
+  it.effect.each<readonly [string, Made]>([
+    ["openai", OpenAi.make({ apiKey, model, headers })],
+    ["azure-openai, with a key", AzureOpenAi.make({ apiKey, endpoint, deployment: model, headers })],
+    ["azure-openai, with a token", AzureOpenAi.make({ token, endpoint, deployment: model, headers })],
+    ["azure-meta-llama", AzureMetaLlama.make({ apiKey, endpoint: `${endpoint}/score`, model, headers })],
+    ["zhipu, with a JWT", Zhipu.make({ apiKey, model, headers })],
+    ["zhipu, with its key", Zhipu.make({ apiKey, model, auth: "key", headers })]
+  ])("is refused when the client is made: %s", ([, made]) =>
+    Effect.gen(function* () {
+      const stub = HttpStub.make(() => HttpStub.json({}))
+      const error = yield* Effect.flip(Effect.provideService(made, HttpClient.HttpClient, stub.http))
+      expect(error).toMatchObject({ _op: "InvalidData", path: ["headers.x team"] })
+    })
+  )
+})
