@@ -212,8 +212,10 @@ class Watch {
 
   tell(result: Result, error: LlmError | undefined, reported: Usage, model: string, now: number, text = ""): void {
     const { metadata = {} } = this.request
-    const isFree = error !== undefined && error.outcome !== "unknown"
-    const isExact = result === "cached" || isFree || isWhole(reported, this.operation)
+    const isExact =
+      result === "cached" ||
+      (error !== undefined && isFree(error)) ||
+      (!isBroken(error) && isWhole(reported, this.operation))
     const attempt: Attempt = {
       operation: this.operation,
       provider: this.client.provider,
@@ -223,7 +225,7 @@ class Watch {
       at: now,
       millis: result === "cached" ? 0 : Math.max(0, now - this.started),
       firstPartMillis: this.firstPartAt === undefined ? undefined : this.firstPartAt - this.started,
-      usage: isExact ? reported : { ...estimate(this.request, text), ...definedOnly(reported) },
+      usage: isExact ? reported : atLeast(reported, estimate(this.request, text)),
       isExact,
       ...Context.get(this.context, Ordinal),
       metadata,
@@ -236,8 +238,21 @@ class Watch {
 const isWhole = ({ inputTokens, outputTokens }: Usage, operation: Attempt["operation"]): boolean =>
   inputTokens !== undefined && (outputTokens !== undefined || operation === "embeddings")
 
-const definedOnly = (usage: Usage): Usage =>
-  Object.fromEntries(Object.entries(usage).filter(([, value]) => value !== undefined))
+/** Never sent, or turned down. An error inside of an answer is neither: the prompt may have been billed. */
+const isFree = ({ outcome, status = 0 }: LlmError): boolean =>
+  outcome === "not-sent" || (outcome === "rejected" && (status < 200 || status >= 300))
+
+/** What a stream reports before its end is not all that it took: some begin with an output of one token. */
+const isBroken = (error: LlmError | undefined): boolean => error?._tag === "StreamInterrupted"
+
+/** What was reported, with an estimate of the rest; and of an answer no less than there is of it. */
+const atLeast = (reported: Usage, estimated: Usage): Usage => {
+  const known = Object.fromEntries(Object.entries(reported).filter(([, value]) => value !== undefined))
+  const { outputTokens = 0 } = reported
+  return estimated.outputTokens === undefined || estimated.outputTokens <= outputTokens
+    ? { ...estimated, ...known }
+    : { ...estimated, ...known, outputTokens: estimated.outputTokens, totalTokens: undefined }
+}
 
 // -----------------------------------------------------------------------------
 // Estimates

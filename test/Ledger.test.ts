@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Redacted, Ref, Schedule, Stream } from "effect"
 import {
+  Anthropic,
   Attempts,
   type ChatRequest,
   Ledger,
@@ -102,7 +103,11 @@ describe("a ledger", () => {
       })
       const known = new LlmError.StreamInterrupted({ ...named, text: "one", usage })
       const [, [told]] = yield* kept({ text: ["one"], error: known }, stream)
-      expect(told).toMatchObject({ result: "cut", isExact: true, usage })
+      // What is reported amid a stream need not be all of it.
+      expect(told).toMatchObject({ result: "cut", isExact: false, usage })
+      const early = new LlmError.StreamInterrupted({ ...named, text: "one two three four", usage: { outputTokens: 1 } })
+      const [, [more]] = yield* kept({ text: ["one two three four"], error: early }, stream)
+      expect(more).toMatchObject({ isExact: false, usage: { outputTokens: 5 } })
     })
   )
 
@@ -280,5 +285,28 @@ describe("a ledger over HTTP", () => {
       expect(all.cost).toBeGreaterThan(0)
       expect(Ledger.format(yield* Ledger.totals).split("\n").length).toBe(5)
     }).pipe(Effect.provide(Llm), Effect.provide(Simulator.layerHttpClient()), Effect.provide(Ledger.layer()))
+  )
+
+  it.effect("is exact of no stream that broke, whatever its provider had said by then", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.Simulator
+      yield* simulator.inject(
+        Fault.cut({ afterTokens: 9, ending: "abrupt" }),
+        Fault.errorEvent({ afterTokens: 0 }),
+        Fault.status(529)
+      )
+      for (let call = 0; call < 3; call++) yield* Effect.either(Stream.runDrain(LlmClient.stream(request)))
+      const [cut, failed, refused] = yield* Ledger.entries
+      // The first event of a stream has the prompt and one token; the other eight are estimated.
+      expect(cut).toMatchObject({ result: "cut", isExact: false })
+      expect(cut?.usage.outputTokens).toBeGreaterThan(1)
+      expect(failed).toMatchObject({ result: "failed", error: { _tag: "ServerFailed" }, isExact: false })
+      expect(failed?.usage.inputTokens).toBeGreaterThan(0)
+      expect(refused).toMatchObject({ result: "failed", error: { _tag: "Overloaded" }, isExact: true, usage: {} })
+    }).pipe(
+      Effect.provide(Anthropic.layer({ apiKey: Redacted.make("any"), model: "claude-sonnet-4-5" })),
+      Effect.provide(Simulator.layerHttpClient({ flushEach: true })),
+      Effect.provide(Ledger.layer())
+    )
   )
 })
