@@ -14,6 +14,7 @@ import * as AttemptCount from "./AttemptCount.js"
 import * as ErrorClass from "./ErrorClass.js"
 import * as GivenUp from "./GivenUp.js"
 import type { Policy } from "./Make.js"
+import * as Prefill from "./Prefill.js"
 import * as Reroute from "./Reroute.js"
 import * as Several from "./Several.js"
 
@@ -79,7 +80,11 @@ export const fallback =
                 embeddings
                   ? either(isFor, first.embed(request), () => second.embed(rerouted(request)))
                   : first.embed(request),
-              stream: (request) => eitherStream(isFor, first.stream(request), () => second.stream(rerouted(request)))
+              stream: (request) => {
+                const again = rerouted(request)
+                const isForSecond = (error: LlmError): boolean => isFor(error) && Prefill.fits(second, again)
+                return eitherStream(isForSecond, first.stream(request), () => second.stream(again))
+              }
             }
           })
     )

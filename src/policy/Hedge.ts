@@ -27,6 +27,7 @@ import * as GivenUp from "./GivenUp.js"
 import * as IdempotencyKey from "./IdempotencyKey.js"
 import { Latencies } from "./Latencies.js"
 import { make, type Policy, positiveDuration } from "./Make.js"
+import * as Prefill from "./Prefill.js"
 import * as Reroute from "./Reroute.js"
 import { RetryBudget } from "./RetryBudget.js"
 import * as Several from "./Several.js"
@@ -148,11 +149,18 @@ const hedged = (
             Effect.map(
               stream(
                 begun(scope, next.stream(request)),
-                begun(scope, Stream.unwrap(Effect.map(second(request), (again) => rival.stream(again)))),
+                begun(
+                  scope,
+                  Stream.unwrap(
+                    Effect.map(second(request), (again) =>
+                      // The rest of an answer stays with who can go on with it.
+                      Prefill.fits(rival, again) ? rival.stream(again) : next.stream(request)
+                    )
+                  )
+                ),
                 ({ close }) => close
               ),
-              (won) => {
-                const more = extra(won)
+              ({ more, won }) => {
                 const { first, pull } = won.value
                 const parts = Stream.concat(Stream.fromChunk(first), Stream.repeatEffectChunkOption(pull))
                 return more === 0

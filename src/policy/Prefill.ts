@@ -45,6 +45,18 @@ const obstacle = (client: Service, request: ChatRequest, text: string): string |
   return undefined
 }
 
+const madeFor = Symbol.for("effect-llm/policy/Prefill/madeFor")
+
+/**
+ * Whether a request may go to this client: the rest of an answer only where it is gone on with in the same way. Another
+ * would begin anew, and its answer would be joined to what was given out.
+ */
+export const fits = (client: Service, request: ChatRequest): boolean => {
+  const provider: unknown = Reflect.get(request, madeFor)
+  if (provider === undefined) return true
+  return provider === client.provider && rowOf(client.provider)?.models?.test(request.model ?? client.model) !== false
+}
+
 /** A request for the rest of an answer, and how the rest is joined. */
 export interface Continuation {
   readonly request: ChatRequest
@@ -63,15 +75,16 @@ export const after = (
   const { echoes = false, options } = rowOf(client.provider) ?? {}
   // A beginning that ends in white space is refused by some, and others would repeat the space.
   const beginning = text.trimEnd()
+  const continued: ChatRequest = {
+    ...request,
+    prompt: [...request.prompt, Prompt.assistant(beginning)],
+    // It is another request than that of the key.
+    idempotencyKey: undefined,
+    maxTokens: request.maxTokens === undefined ? undefined : Math.max(1, request.maxTokens - outputTokens),
+    providerOptions: options === undefined ? request.providerOptions : { ...request.providerOptions, ...options }
+  }
   return {
-    request: {
-      ...request,
-      prompt: [...request.prompt, Prompt.assistant(beginning)],
-      // It is another request than that of the key.
-      idempotencyKey: undefined,
-      maxTokens: request.maxTokens === undefined ? undefined : Math.max(1, request.maxTokens - outputTokens),
-      providerOptions: options === undefined ? request.providerOptions : { ...request.providerOptions, ...options }
-    },
+    request: Object.assign(continued, { [madeFor]: client.provider }),
     joint: new Joint(echoes ? beginning : "", text.slice(beginning.length))
   }
 }

@@ -620,6 +620,45 @@ describe("Policy.streamRecovery: continue", () => {
     })
   )
 
+  it.scoped.each<readonly [string, MockLlm.Options, boolean]>([
+    ["another provider", { provider: "openai" }, false],
+    ["a model that cannot", { provider: "anthropic", model: "claude-opus-4-6" }, false],
+    ["the same in another region", { provider: "anthropic", model: "claude-sonnet-4-5" }, true]
+  ])("a fallback inside goes on with it as %s: %o", ([, options, does]) =>
+    Effect.gen(function* () {
+      const main = yield* MockLlm.make([{ text: ["One "], error: broken }, retryable.Overloaded], {
+        provider: "anthropic",
+        model: "claude-sonnet-4-5"
+      })
+      const other = yield* MockLlm.make("two", options)
+      const client = yield* built(
+        main.layer.pipe(Policy.fallback(other.layer), Policy.streamRecovery({ mode: "continue" }))
+      )
+      const { error, parts } = yield* seen(client.stream(request))
+      expect(textOf(parts)).toBe(does ? "One two" : "One ")
+      expect(error?._tag).toBe(does ? undefined : "StreamInterrupted")
+      expect(yield* other.calls).toHaveLength(does ? 1 : 0)
+    })
+  )
+
+  it.scoped("is hedged by the same provider alone", () =>
+    Effect.gen(function* () {
+      const main = yield* MockLlm.make(
+        [{ text: ["One "], error: broken }, { text: "never", delay: "1 hour" }, { text: "two" }],
+        { provider: "anthropic", model: "claude-sonnet-4-5" }
+      )
+      const other = yield* MockLlm.make("One two", { provider: "openai" })
+      const client = yield* built(
+        main.layer.pipe(
+          Policy.hedge({ after: "1 second", other: other.layer }),
+          Policy.streamRecovery({ mode: "continue" })
+        )
+      )
+      expect(textOf((yield* inVirtualTime(seen(client.stream(request)))).parts)).toBe("One two")
+      expect(yield* other.calls).toEqual([])
+    })
+  )
+
   it.scoped.each([
     ["mistral", "prefix"],
     ["deepseek", "prefix"],
