@@ -72,6 +72,22 @@ export class Tags extends Context.Reference<Tags>()("effect-llm/Attempts/Tags", 
   defaultValue: (): Readonly<Record<string, string>> => ({})
 }) {}
 
+/** Is run when an attempt of an effect begins, before it has gone out. Must not throw. */
+export class Beginning extends Context.Reference<Beginning>()("effect-llm/Attempts/Beginning", {
+  defaultValue: (): (() => void) | undefined => undefined
+}) {}
+
+/** Has a function run, too, whenever an attempt of an effect begins. */
+export const beginning =
+  (f: () => void) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.flatMap(Beginning, (outer) =>
+      Effect.provideService(effect, Beginning, () => {
+        outer?.()
+        f()
+      })
+    )
+
 /** Has one more listener hear of the attempts of an effect. */
 export const listening =
   (listener: Listener) =>
@@ -106,12 +122,12 @@ export const observed = (client: Service): Service => ({
   ...client,
   complete: (request) =>
     Effect.withFiberRuntime((fiber) => {
-      const watch = watching(client, "chat", request, fiber.currentContext)
+      const watch = begun(client, "chat", request, fiber.currentContext)
       return watch === undefined ? client.complete(request) : watch.call(client.complete(request))
     }),
   embed: (request) =>
     Effect.withFiberRuntime((fiber) => {
-      const watch = watching(client, "embeddings", request, fiber.currentContext)
+      const watch = begun(client, "embeddings", request, fiber.currentContext)
       return watch === undefined ? client.embed(request) : watch.call(client.embed(request))
     }),
   stream: (request) =>
@@ -119,7 +135,7 @@ export const observed = (client: Service): Service => ({
       Channel.flatMap(
         Channel.fromEffect(
           Effect.withFiberRuntime<Watch | undefined>((fiber) =>
-            Effect.succeed(watching(client, "chat", request, fiber.currentContext))
+            Effect.succeed(begun(client, "chat", request, fiber.currentContext))
           )
         ),
         (watch) => {
@@ -129,6 +145,16 @@ export const observed = (client: Service): Service => ({
       )
     )
 })
+
+const begun = (
+  client: Service,
+  operation: Attempt["operation"],
+  request: ChatRequest | EmbedRequest,
+  context: Context.Context<never>
+): Watch | undefined => {
+  Context.get(context, Beginning)?.()
+  return watching(client, operation, request, context)
+}
 
 const watching = (
   client: Service,

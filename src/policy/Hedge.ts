@@ -96,7 +96,7 @@ const hedged = (
         first: Effect.Effect<A, LlmError>,
         second: Effect.Effect<A, LlmError>,
         discard: (late: A) => Effect.Effect<unknown> = () => Effect.void
-      ): Effect.Effect<Contest.Won<A, LlmError>, LlmError> =>
+      ): Effect.Effect<Ended<A>, LlmError> =>
         Effect.flatMap(Effect.zip(Clock.currentTimeMillis, AttemptCount.steps), ([started, step]) => {
           budget.called(started)
           const wait = after === "p95" ? latencies.p95 : Duration.toMillis(after)
@@ -105,7 +105,10 @@ const hedged = (
             if (has) step(1)
             return has
           })
-          return Contest.run(first, marked(second), {
+          const requests = { first: 0, second: 0 }
+          const counted = (by: Contest.Won<A, LlmError>["by"], attempt: Effect.Effect<A, LlmError>) =>
+            Attempts.beginning(() => requests[by]++)(attempt)
+          return Contest.run(counted("first", first), counted("second", marked(second)), {
             after: wait === undefined ? undefined : Duration.millis(Math.max(1, wait)),
             place,
             discard
@@ -114,6 +117,7 @@ const hedged = (
               // Of a first attempt that lost, so much is known: that it takes at least this long.
               Effect.map(Clock.currentTimeMillis, (now) => latencies.add(Math.max(0, now - started)))
             ),
+            Effect.map((won) => ({ won, more: extra(won, requests) })),
             Effect.mapError(({ before, error }) =>
               GivenUp.inherit(withAttempts(error, sum([...before, error])), before)
             )
@@ -187,13 +191,25 @@ const marked = <A>(attempt: Effect.Effect<A, LlmError>): Effect.Effect<A, LlmErr
 
 const sum = (failures: ReadonlyArray<LlmError>): number => failures.reduce((all, { attempts }) => all + attempts, 0)
 
-/** How many requests went out beside those of the winner: what an attempt said that failed, one for one that was left. */
-const extra = ({ failures, others }: Contest.Won<unknown, LlmError>): number => sum(failures) + others - failures.length
-
-const answered = <A extends { readonly attempts: number }>(won: Contest.Won<A, LlmError>): A => {
-  const more = extra(won)
-  return more === 0 ? won.value : { ...won.value, attempts: won.value.attempts + more }
+/** How a contest ended, and how many requests went out beside those of the winner. */
+interface Ended<A> {
+  readonly won: Contest.Won<A, LlmError>
+  readonly more: number
 }
+
+/** What an attempt said that failed; of one that was left, those that it had begun: it may have waited for its turn. */
+const extra = (
+  { by, failures, others }: Contest.Won<unknown, LlmError>,
+  requests: Readonly<Record<"first" | "second", number>>
+): number => {
+  if (others === failures.length) return sum(failures)
+  const left = requests[by === "first" ? "second" : "first"]
+  // A client that does not tell of its attempts is taken to have made one.
+  return left === 0 && requests[by] === 0 ? 1 : left
+}
+
+const answered = <A extends { readonly attempts: number }>({ more, won }: Ended<A>): A =>
+  more === 0 ? won.value : { ...won.value, attempts: won.value.attempts + more }
 
 // -----------------------------------------------------------------------------
 // Streams

@@ -108,7 +108,9 @@ describe("Policy.hedge", () => {
       const slow = Layer.succeed(LlmClient.LlmClient, {
         ...client,
         embed: (request) =>
-          Effect.suspend(() => (calls++ === 0 ? Effect.delay(client.embed(request), "1 hour") : client.embed(request)))
+          Effect.suspend(() =>
+            calls++ === 0 ? Effect.zipLeft(client.embed(request), Effect.sleep("1 hour")) : client.embed(request)
+          )
       } satisfies LlmClient.Service)
       const hedged = yield* built(slow.pipe(Policy.hedge(always)))
       expect(yield* inVirtualTime(timed(hedged.embed({ input: ["a"] })))).toMatchObject({
@@ -192,6 +194,23 @@ describe("Policy.hedge", () => {
       expect(mock.inFlight).toBe(2)
       yield* Fiber.interrupt(fiber)
       expect([mock.inFlight, mock.left]).toEqual([0, 2])
+    })
+  )
+
+  it.scoped("an attempt that still waits for its turn when the other wins was none", () =>
+    Effect.gen(function* () {
+      for (const operation of ["complete", "stream"] as const) {
+        const { client, mock } = yield* behind(
+          (layer) => layer.pipe(Policy.concurrency(1), Policy.hedge(always)),
+          after(5000)
+        )
+        const call = operation === "complete" ? client.complete(request) : StreamPart.collect(client.stream(request))
+        // The other call stands before the second attempt of the first one.
+        const [first] = yield* inVirtualTime(Effect.all([call, call], { concurrency: 2 }))
+        expect(first.attempts).toBe(1)
+        const [start = 0, next] = mock.starts
+        expect(next).toBe(start + 5000)
+      }
     })
   )
 
