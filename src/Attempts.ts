@@ -16,6 +16,7 @@ import type { Service } from "./LlmClient.js"
 import { isLlmError, type LlmError, type Tag } from "./LlmError.js"
 import type { Prompt } from "./Prompt.js"
 import { Given, type StreamPart } from "./StreamPart.js"
+import * as StreamEnd from "./StreamEnd.js"
 import type { Usage } from "./Usage.js"
 
 /**
@@ -210,7 +211,7 @@ class Watch {
           for (const part of chunk) if (part._tag === "Finish") finish = part
           return chunk
         }),
-        Channel.ensuringWith((exit) =>
+        StreamEnd.ensuringWith((exit) =>
           Effect.sync(() => {
             if (finish !== undefined) this.completed(finish, given.text, clock)
             else this.ended(Exit.isFailure(exit) ? exit.cause : Cause.empty, given.text, given.visible, clock)

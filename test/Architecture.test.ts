@@ -158,6 +158,7 @@ const internal = [
   "GenAiSpan.ts",
   "Places.ts",
   "PriceList.ts",
+  "StreamEnd.ts",
   "UndiciConnectorNode.ts",
   "UndiciResponseNode.ts"
 ]

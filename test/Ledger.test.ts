@@ -131,6 +131,15 @@ describe("a ledger", () => {
     })
   )
 
+  it.effect("enters a stream whose reader failed as left: the error is not the provider's", () =>
+    Effect.gen(function* () {
+      const error = new LlmError.RateLimited(named)
+      const reading = Stream.mapEffect(LlmClient.stream("Hi"), () => Effect.fail(error))
+      const [, [entry]] = yield* kept(hello, Stream.runDrain(reading))
+      expect(entry).toMatchObject({ result: "aborted", isExact: false, error: undefined })
+    })
+  )
+
   it.effect("does not count what was never sent as an attempt", () =>
     Effect.gen(function* () {
       const [totals] = yield* kept(hello, LlmClient.complete({ prompt: "Hi", temperature: -1 }))

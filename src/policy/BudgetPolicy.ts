@@ -13,6 +13,7 @@ import * as Ledger from "../Ledger.js"
 import type { Service } from "../LlmClient.js"
 import { BudgetExceeded, InvalidRequest, isLlmError, type LlmError, notSent } from "../LlmError.js"
 import * as Prices from "../Prices.js"
+import * as StreamEnd from "../StreamEnd.js"
 import type { StreamPart } from "../StreamPart.js"
 import type { Usage } from "../Usage.js"
 import * as Budget from "./Budget.js"
@@ -169,6 +170,6 @@ const streamed = (
       }
       return Channel.flatMap(Channel.fromEffect(Effect.uninterruptible(begun)), ({ hear }) =>
         Channel.mapOut(Stream.toChannel(Attempts.listeningStream(hear)(stream)), noted)
-      ).pipe(Channel.ensuringWith((exit) => (spending === undefined ? Effect.void : spending.end(exit, answer))))
+      ).pipe(StreamEnd.ensuringWith((exit) => (spending === undefined ? Effect.void : spending.end(exit, answer))))
     })
   )

@@ -17,6 +17,7 @@ import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Service } from "../LlmClient.js"
 import { CircuitOpen, isLlmError, type LlmError, type Tag } from "../LlmError.js"
+import * as StreamEnd from "../StreamEnd.js"
 import { Circuit, type CircuitState, type Passage, type Verdict } from "./Circuit.js"
 import * as ErrorClass from "./ErrorClass.js"
 import { circuitChanged } from "./LlmMetrics.js"
@@ -161,13 +162,13 @@ export const circuitBreaker = <R = never>(options: CircuitBreakerOptions<R> = {}
                 hasAnswered = true
                 return passage?.isProbe === true ? Effect.as(answered(passage), chunk) : Effect.succeed(chunk)
               })
-              return Channel.ensuringWith(
-                Channel.zipRight(Channel.fromEffect(entered), Stream.toChannel(parts)),
-                (exit) =>
+              return Channel.zipRight(Channel.fromEffect(entered), Stream.toChannel(parts)).pipe(
+                StreamEnd.ensuringWith((exit) =>
                   passage === undefined
                     ? Effect.void
                     : // Whoever leaves a stream in its midst has seen it answer.
                       leave(passage, isFailed(exit) ? verdict(exit) : hasAnswered ? "success" : "none")
+                )
               )
             })
           )

@@ -15,6 +15,7 @@ import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { LlmClient, type Service } from "../LlmClient.js"
 import { type CircuitOpen, isLlmError, type LlmError, type Tag } from "../LlmError.js"
+import * as StreamEnd from "../StreamEnd.js"
 import type { StreamPart } from "../StreamPart.js"
 import { RecentLatency } from "./RecentLatency.js"
 import * as Several from "./Several.js"
@@ -251,7 +252,7 @@ const serve = (members: ReadonlyArray<Member>, strategy: LoadBalanceStrategy): S
       )
       return Stream.catchAll(
         Stream.fromChannel(
-          Channel.ensuringWith(parts, (exit) => (current === undefined ? Effect.void : end(current, exit)))
+          StreamEnd.ensuringWith((exit) => (current === undefined ? Effect.void : end(current, exit)))(parts)
         ),
         (error) =>
           !hasBegun && current !== undefined && isPassedOver(error)

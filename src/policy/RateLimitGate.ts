@@ -17,6 +17,7 @@ import type { ChatRequest } from "../ChatRequest.js"
 import * as Limits from "../Limits.js"
 import type { Service } from "../LlmClient.js"
 import { ConnectionFailed, InvalidRequest, isLlmError, type LlmError, notSent } from "../LlmError.js"
+import * as StreamEnd from "../StreamEnd.js"
 import type { StreamPart } from "../StreamPart.js"
 import type { Usage } from "../Usage.js"
 import { Places } from "../Places.js"
@@ -74,7 +75,7 @@ export class RateLimitGate {
         }
         const parts = Stream.toChannel(Limits.listeningStream(this.hearing(pass))(stream))
         return Channel.flatMap(Channel.fromEffect(this.enter(pass)), () => Channel.mapOut(parts, noted)).pipe(
-          Channel.ensuringWith((exit) => this.leave(pass, exit, usage))
+          StreamEnd.ensuringWith((exit) => this.leave(pass, exit, usage))
         )
       })
     )

@@ -17,6 +17,7 @@ import type { EmbedRequest } from "../Embeddings.js"
 import * as GenAiSpan from "../GenAiSpan.js"
 import type { Service } from "../LlmClient.js"
 import { isLlmError, type LlmError } from "../LlmError.js"
+import * as StreamEnd from "../StreamEnd.js"
 import { Collector, type StreamPart } from "../StreamPart.js"
 import { make, type Policy } from "./Make.js"
 import { LlmMetrics } from "./LlmMetrics.js"
@@ -52,9 +53,8 @@ export const telemetry = (options: TelemetryOptions = {}): Policy =>
             Channel.suspend(() => {
               let watch: Watch | undefined
               const begun = Effect.map(begin("chat", request), (it) => (watch = it))
-              return Channel.ensuringWith(
-                Channel.flatMap(Channel.fromEffect(begun), (it) => it.stream(next.stream(request))),
-                (exit) => (watch === undefined ? Effect.void : watch.left(exit))
+              return Channel.flatMap(Channel.fromEffect(begun), (it) => it.stream(next.stream(request))).pipe(
+                StreamEnd.ensuringWith((exit) => (watch === undefined ? Effect.void : watch.left(exit)))
               )
             })
           )

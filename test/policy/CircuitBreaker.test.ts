@@ -271,6 +271,17 @@ describe("Policy.circuitBreaker", () => {
     })
   )
 
+  it.scoped("streams whose reader fails do not count, with whatever error", () =>
+    Effect.gen(function* () {
+      const { calls, client } = yield* breaker()
+      for (let call = 0; call < 4; call++) {
+        const reading = Stream.mapEffect(client.stream(request), () => Effect.fail(retryable.ServerFailed))
+        expect(yield* Effect.flip(Stream.runDrain(reading))).toBe(retryable.ServerFailed)
+      }
+      expect(yield* calls("Hi", 1)).toEqual(["Hi"])
+    })
+  )
+
   it.scoped("a stream closes the circuit with its first part, and counts again when it breaks", () =>
     Effect.gen(function* () {
       const state = yield* SubscriptionRef.make<Policy.CircuitState>("closed")
