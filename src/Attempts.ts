@@ -89,6 +89,19 @@ export const beginning =
       })
     )
 
+/** The same for the attempts of a stream. */
+export const beginningStream =
+  (f: () => void) =>
+  <A, E, R>(stream: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
+    Stream.unwrap(
+      Effect.map(Beginning, (outer) =>
+        Stream.provideService(stream, Beginning, () => {
+          outer?.()
+          f()
+        })
+      )
+    )
+
 /** Has one more listener hear of the attempts of an effect. */
 export const listening =
   (listener: Listener) =>

@@ -10,6 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import * as Attempts from "../Attempts.js"
 import type { ChatRequest } from "../ChatRequest.js"
 import type { Service } from "../LlmClient.js"
 import { isRetryable, type LlmError, retryAfter, StreamInterrupted } from "../LlmError.js"
@@ -177,6 +178,8 @@ class Recovering {
   /** What broke the stream first. */
   private broken: LlmError | undefined
   private isOver = false
+  /** How many requests the attempt under way has made. */
+  private begun = 0
 
   constructor(
     private readonly recovery: Recovery,
@@ -226,7 +229,8 @@ class Recovering {
     return Stream.unwrap(
       Effect.map(Duration.greaterThan(wait, Duration.zero) ? Effect.sleep(wait) : Effect.void, () => {
         this.step(this.failed)
-        return this.run(next)
+        this.begun = 0
+        return this.run({ ...next, stream: Attempts.beginningStream(() => this.begun++)(next.stream) })
       })
     )
   }
@@ -241,7 +245,8 @@ class Recovering {
 
   private differing(why: string): LlmError {
     this.isOver = true
-    this.failed += 1
+    // A client that does not tell of its attempts is taken to have made one.
+    this.failed += Math.max(1, this.begun)
     return this.interrupted(why)
   }
 

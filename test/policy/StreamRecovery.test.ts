@@ -456,6 +456,17 @@ describe("Policy.streamRecovery: restart", () => {
       )
     )
   })
+
+  it.scoped("counts all attempts that were made for an answer that differs", () =>
+    Effect.gen(function* () {
+      const { client, mock } = yield* behind(
+        (layer) => layer.pipe(Policy.retry(Schedule.recurs(1)), Policy.streamRecovery({ mode: "restart" })),
+        [{ text: ["a "], error: broken }, retryable.Overloaded, { text: ["b"] }]
+      )
+      expect((yield* seen(client.stream(request))).error).toMatchObject({ _tag: "StreamInterrupted", attempts: 3 })
+      expect(mock.starts).toHaveLength(3)
+    })
+  )
 })
 
 describe("Policy.streamRecovery: continue", () => {
