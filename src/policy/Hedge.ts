@@ -49,9 +49,9 @@ export interface HedgeOptions<E = never, R = never> {
 
 /**
  * Asks a second time when an answer is late. A failure of one attempt is no failure of the call while the other is under
- * way; one that comes before the second attempt has begun is, at once. `attempts` counts both; the second has an
- * `idempotencyKey` of its own, or the provider would take it for the first. In the ledger, second attempts have the tag
- * `hedge=second`. Belongs inside of `retry`.
+ * way; one that comes before the second attempt has begun is, at once. `attempts` counts both, where both have gone out;
+ * the second has an `idempotencyKey` of its own, or the provider would take it for the first. In the ledger, second
+ * attempts have the tag `hedge=second`. Belongs inside of `retry`.
  */
 export const hedge =
   <E2 = never, R2 = never>(options: HedgeOptions<E2, R2>): Policy<E2 | ConfigError.ConfigError, R2> =>

@@ -28,7 +28,8 @@ import { Replay, Transcript } from "./Transcript.js"
  *   stream fails with `StreamInterrupted` after all. For answers that repeat: a temperature of 0, a seed
  * - `"continue"`: the model is asked to go on behind the text so far. Anthropic (up to Claude 4.5), Mistral, Moonshot, vLLM
  *   and DeepSeek (at its beta address) can, for answers of text alone, without a `responseFormat`, to prompts that do not
- *   end in an assistant's message. All else is as with `"fail"`, and the error says why
+ *   end in an assistant's message. All else is as with `"fail"`, and the error says why. A fallback or a hedge inside asks
+ *   no other provider for the rest
  *
  * `attempts`: how many attempts may follow the first. Default: 1
  */
