@@ -125,7 +125,7 @@ export class LenientDecoder<A> {
     const [first] = ast.indexSignatures
     if (first !== undefined) {
       const named = new Set<PropertyKey>(ast.propertySignatures.map(({ name }) => name))
-      for (const key of Object.keys(value)) if (!named.has(key) && key !== "__proto__") put(first.type, key)
+      for (const key of Object.keys(value)) if (!named.has(key)) put(first.type, key)
     }
     return out
   }

@@ -74,11 +74,11 @@ const isOfToken = (code: number): boolean =>
 
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
 
-/** As `JSON.parse` does it: `__proto__` is a key like any other. */
+/** Never part of a value: whoever copies an object key by key would let the model choose the prototype of the copy. */
+export const prototypeKey = "__proto__"
+
 const setKey = (record: Record<string, unknown>, key: string, value: unknown): void => {
-  if (key === "__proto__") {
-    Object.defineProperty(record, key, { value, enumerable: true, configurable: true, writable: true })
-  } else record[key] = value
+  if (key !== prototypeKey) record[key] = value
 }
 
 /** How often a text amid which no value was found may be read again, from behind what looked like one. */

@@ -434,6 +434,30 @@ describe("asking again", () => {
   )
 })
 
+describe("What a model writes under __proto__", () => {
+  it.effect.each(["native", "instructions"] as const)("is no part of the value (%s)", (mode) =>
+    Effect.gen(function* () {
+      const answer = '{"a":{"__proto__":{"admin":true},"b":1}}'
+      const schema = Schema.Struct({ a: Schema.Record({ key: Schema.String, value: Schema.Unknown }) })
+      for (const text of [answer, answer.replace("proto", "pr\\u006fto"), `Here: ${answer}`].slice(
+        0,
+        mode === "native" ? 2 : 3
+      )) {
+        const { a } = Either.getOrThrow((yield* generate(schema, text, { mode })).value)
+        expect(a).toEqual({ b: 1 })
+        expect(Object.getPrototypeOf(a)).toBe(Object.prototype)
+        const partials = yield* StructuredOutput.stream(schema, "Hi", { mode }).pipe(
+          Stream.runCollect,
+          Effect.provide(MockLlm.layer({ text: [...text] }))
+        )
+        for (const { value } of partials) {
+          if (value.a !== undefined) expect(Object.getPrototypeOf(value.a)).toBe(Object.prototype)
+        }
+      }
+    })
+  )
+})
+
 describe("StructuredOutput.stream", () => {
   const Story = Schema.Struct({
     title: Schema.String,
