@@ -10,8 +10,10 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import { excerpt } from "../LlmError.js"
 import type { ToolCallPart } from "../Prompt.js"
 import * as Tool from "../Tool.js"
+import { parseJson } from "./JsonText.js"
 import { nullAsAbsent } from "./NullAsAbsent.js"
 
 /** The handler of a tool, in the context of a program. */
@@ -63,7 +65,8 @@ export const tag = <T extends Tool.AnyTool>(tool: T): Context.Tag<Handler<T>, Bo
 const invalid = (problem: "UnknownTool" | "InvalidArguments", content: string): Outcome => ({
   _tag: "InvalidCall",
   problem,
-  content
+  // What does not fit may be long, and its description longer.
+  content: excerpt(content)
 })
 
 export const unknownTool = (name: string, known: ReadonlyArray<string>): Outcome =>
@@ -106,14 +109,7 @@ const printed = (value: unknown): Effect.Effect<string, unknown> =>
 const fromJson = (text: string): Either.Either<unknown, Outcome> =>
   text.trim() === ""
     ? Either.right({})
-    : Either.try({
-        try: () => JSON.parse(text),
-        catch: (error) =>
-          invalid(
-            "InvalidArguments",
-            `The arguments are no JSON: ${error instanceof Error ? error.message : String(error)}`
-          )
-      })
+    : Either.mapLeft(parseJson(text), (why) => invalid("InvalidArguments", `The arguments are no JSON: ${why}`))
 
 /** The tool and its handler, as one value that needs nothing. */
 export const bind = <P, PI, S, SI, F, FI, R>(

@@ -225,8 +225,37 @@ describe("a call that does not work out", () => {
       /city[^]*days/,
       "InvalidArguments"
     ],
-    ["without its arguments", call("1", "weather", ""), /is missing/, "InvalidArguments"]
+    ["without its arguments", call("1", "weather", ""), /is missing/, "InvalidArguments"],
+    [
+      "with arguments that no stack can follow",
+      call("1", "weather", `{"city":${"[".repeat(5000)}${"]".repeat(5000)}}`),
+      /nested more than 256 deep/,
+      "InvalidArguments"
+    ]
   ]
+
+  it.effect("with arguments that do not fit is told so in few words, and chooses no prototype", () => {
+    const kit = Toolkit.make(
+      Tool.make("note", {
+        description: "Takes a note",
+        parameters: Schema.Struct({ tags: Schema.Record({ key: Schema.String, value: Schema.Unknown }) })
+      })
+    )
+    return Effect.gen(function* () {
+      const mock = yield* MockLlm.make([
+        calling(
+          call("1", "note", { tags: Array.from({ length: 10_000 }, () => "x") }),
+          call("2", "note", '{"tags":{"__proto__":{"admin":true}}}')
+        ),
+        answering("ok")
+      ])
+      const layer = Toolkit.layer(kit, { note: ({ tags }) => Effect.succeed({ admin: tags["admin"] ?? "no" }) })
+      yield* Toolkit.run("Hi.", { toolkit: kit }).pipe(Effect.provide(layer), Effect.provide(mock.layer))
+      const [wrong, right] = resultsIn((yield* mock.calls)[1])
+      expect(wrong?.content.length).toBeLessThanOrEqual(4096)
+      expect(right?.content).toBe('{"admin":"no"}')
+    })
+  })
 
   it.effect.each(bad)("%s goes back to the model, which may call again", ([, wrong, words]) =>
     withMock(
