@@ -123,8 +123,8 @@ export const bind = <P, PI, S, SI, F, FI, R>(
     const success = Schema.encode(tool.success)
     const failure = Schema.encode(tool.failure)
 
+    // A run that is interrupted does not come here: a handler that is has interrupted itself, which ends no run unseen.
     const failed = (cause: Cause.Cause<F>): Effect.Effect<Outcome> => {
-      if (Cause.isInterruptedOnly(cause)) return Effect.interrupt
       const died: Outcome = {
         _tag: "Failed",
         content: "The tool failed.",

@@ -3,6 +3,7 @@
  * were made, with what they cost.
  */
 import * as Data from "effect/Data"
+import { toStringUnknown } from "effect/Inspectable"
 import type * as Completion from "../Completion.js"
 import type { LlmError } from "../LlmError.js"
 import * as Prices from "../Prices.js"
@@ -79,6 +80,10 @@ export class StepsExhausted extends Data.TaggedError("StepsExhausted")<{
   }
 }
 
+/** Of whatever a handler may fail or die with: an error without a message has its name, what is no JSON has some words. */
+const wordsOf = (cause: unknown): string =>
+  cause instanceof Error ? cause.message || cause.name : toStringUnknown(cause, 0)
+
 /** The handler of a tool failed or died, and the run was to fail with it. */
 export class ToolFailed extends Data.TaggedError("ToolFailed")<{
   readonly call: Prompt.ToolCallPart
@@ -86,7 +91,7 @@ export class ToolFailed extends Data.TaggedError("ToolFailed")<{
   readonly progress: Progress
 }> {
   override get message(): string {
-    return `the tool ${this.call.name} failed: ${this.cause instanceof Error ? this.cause.message : JSON.stringify(this.cause)}`
+    return `the tool ${this.call.name} failed: ${wordsOf(this.cause)}`
   }
 }
 

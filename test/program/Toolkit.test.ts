@@ -1,5 +1,5 @@
 import { assertType, describe, expect, expectTypeOf, it } from "@effect/vitest"
-import { Chunk, type ConfigError, Context, Deferred, Effect, Fiber, Layer, Ref, Schema, Stream } from "effect"
+import { Chunk, type ConfigError, Context, Data, Deferred, Effect, Fiber, Layer, Ref, Schema, Stream } from "effect"
 import { type LlmClient, LlmError, type Prices, type Prompt, Tool, Toolkit } from "effect-llm"
 import { MockLlm } from "effect-llm/testing"
 
@@ -322,6 +322,41 @@ describe("a call that does not work out", () => {
       expect(error._tag).toBe("ToolFailed")
       expect(error.message).toContain("a secret of ours")
       expect(JSON.stringify(error.progress.messages)).not.toContain("secret")
+    })
+  )
+
+  it.effect("that interrupts itself ends the run with all that was done", () =>
+    Effect.gen(function* () {
+      const layer = Toolkit.layer(Toolkit.make(clock), { clock: () => Effect.interrupt })
+      const run = Toolkit.run("Hi.", { toolkit: Toolkit.make(clock), prices: usd })
+      const error = yield* run.pipe(
+        Effect.flip,
+        Effect.provide(layer),
+        Effect.provide(MockLlm.layer([calling(call("1", "clock", {}))]))
+      )
+      expect(error).toMatchObject({ _tag: "ToolFailed", progress: { usage: { inputTokens: 100 }, cost: 2 } })
+    })
+  )
+
+  class Nameless extends Data.TaggedError("Nameless") {}
+  const circle: Record<string, unknown> = { kind: "circle" }
+  circle["self"] = circle
+
+  it.effect.each([
+    ["an error without a message", new Nameless(), "the tool clock failed: Nameless"],
+    ["a number that JSON does not know", { n: 1n }, "the tool clock failed: [object Object]"],
+    ["a circle", circle, 'the tool clock failed: {"kind":"circle","self":{"kind":"circle"}}'],
+    ["a text", "no battery", "the tool clock failed: no battery"],
+    ["nothing", undefined, "the tool clock failed: undefined"]
+  ] as const)("that dies of %s says so in the error", ([, defect, message]) =>
+    Effect.gen(function* () {
+      const layer = Toolkit.layer(Toolkit.make(clock), { clock: () => Effect.die(defect) })
+      const error = yield* Toolkit.run("Hi.", { toolkit: Toolkit.make(clock) }).pipe(
+        Effect.flip,
+        Effect.provide(layer),
+        Effect.provide(MockLlm.layer([calling(call("1", "clock", {}))]))
+      )
+      expect(error.message).toBe(message)
     })
   )
 
