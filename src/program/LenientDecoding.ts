@@ -48,6 +48,35 @@ const mayBecome = (ast: AST.AST, value: Fields, open: Open): boolean => {
   })
 }
 
+/** Whether a schema makes something of a text. */
+const readsText = (ast: AST.AST): boolean => {
+  switch (ast._tag) {
+    case "Suspend":
+      return readsText(ast.f())
+    case "Refinement":
+      return readsText(ast.from)
+    case "Union":
+      return ast.types.some(readsText)
+    case "Transformation":
+      return isText(shapeOf(ast))
+    default:
+      return false
+  }
+}
+
+const isText = (shape: AST.AST): boolean => {
+  switch (shape._tag) {
+    case "StringKeyword":
+    case "TemplateLiteral":
+    case "Enums":
+      return true
+    case "Union":
+      return shape.types.some((type) => isText(shapeOf(type)))
+    default:
+      return shape._tag === "Literal" && typeof shape.literal === "string"
+  }
+}
+
 const knows = (ast: AST.AST, value: Fields): boolean => {
   const shape = shapeOf(ast)
   return (
@@ -108,6 +137,10 @@ export class LenientDecoder<A> {
         return isFields(value) ? Option.some(this.fields(ast, value, open)) : Option.none()
       case "TupleType":
         return Array.isArray(value) ? Option.some(this.items(ast, value, open)) : Option.none()
+      case "Literal":
+      case "Enums":
+        // It may become a longer one.
+        return open === undefined ? this.strictly(ast, value) : Option.none()
       default:
         return this.strictly(ast, value)
     }
@@ -122,10 +155,16 @@ export class LenientDecoder<A> {
     for (const { name, type } of ast.propertySignatures) {
       if (typeof name === "string" && Object.hasOwn(value, name)) put(type, name)
     }
-    const [first] = ast.indexSignatures
-    if (first !== undefined) {
+    if (ast.indexSignatures.length > 0) {
       const named = new Set<PropertyKey>(ast.propertySignatures.map(({ name }) => name))
-      for (const key of Object.keys(value)) if (!named.has(key)) put(first.type, key)
+      for (const key of Object.keys(value)) {
+        const signature = named.has(key)
+          ? undefined
+          : ast.indexSignatures.find(({ parameter }) =>
+              Option.isSome(this.read(AST.encodedAST(parameter), key, undefined))
+            )
+        if (signature !== undefined) put(signature.type, key)
+      }
     }
     return out
   }
@@ -135,7 +174,9 @@ export class LenientDecoder<A> {
     for (const [index, item] of value.entries()) {
       const type = ast.elements[index]?.type ?? ast.rest[0]?.type
       const decoded = type === undefined ? Option.none() : this.read(type, item, below(open, index))
-      if (Option.isSome(decoded)) out.push(decoded.value)
+      // What stands behind it would move into its place.
+      if (Option.isNone(decoded)) break
+      out.push(decoded.value)
     }
     return out
   }
@@ -146,6 +187,8 @@ export class LenientDecoder<A> {
           .filter((member) => mayBecome(member, value, open))
           .sort((a, b) => Number(knows(b, value)) - Number(knows(a, value)))
       : ast.types
+    // A text that is still coming may be what another member makes something else of.
+    if (typeof value === "string" && open !== undefined && members.some(readsText)) return Option.none()
     for (const member of members) {
       const decoded = this.read(member, value, open)
       if (Option.isSome(decoded)) return decoded

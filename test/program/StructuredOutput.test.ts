@@ -545,6 +545,58 @@ describe("StructuredOutput.stream", () => {
     })
   )
 
+  const Later = Schema.transformOrFail(Schema.String, Schema.String, {
+    strict: true,
+    decode: (text) => Effect.promise(() => Promise.resolve(text.toUpperCase())),
+    encode: (text) => Effect.succeed(text)
+  })
+  const Keyed = Schema.Struct(
+    {},
+    { key: Schema.TemplateLiteral("text-", Schema.String), value: Schema.String },
+    { key: Schema.TemplateLiteral("number-", Schema.String), value: Schema.NumberFromString }
+  )
+  /** All that is seen of a value, the last of it the value itself. */
+  const growing: ReadonlyArray<readonly [string, Schema.Schema.AnyNoContext, string, ReadonlyArray<unknown>]> = [
+    [
+      "a word that another begins with",
+      Schema.Struct({ is: Schema.Literal("no", "none") }),
+      '{"is":"none"}',
+      [{}, { is: "none" }]
+    ],
+    [
+      "an enum that another begins with",
+      Schema.Struct({ is: Schema.Enums({ A: "a", B: "ab" }) }),
+      '{"is":"ab"}',
+      [{}, { is: "ab" }]
+    ],
+    [
+      "a text or a number from a text",
+      Schema.Struct({ n: Schema.Union(Schema.NumberFromString, Schema.String) }),
+      '{"n":"12"}',
+      [{}, { n: 12 }]
+    ],
+    [
+      "a record of several kinds of keys",
+      Keyed,
+      '{"text-a":"1","number-b":"2"}',
+      [{}, { "text-a": "" }, { "text-a": "1" }, { "text-a": "1", "number-b": 2 }]
+    ],
+    [
+      "a tuple whose first item takes its time",
+      Schema.Tuple(Later, Schema.String),
+      '{"value":["a","b"]}',
+      [[], ["A", "b"]]
+    ]
+  ]
+
+  it.effect.each(growing)("shows nothing of %s that the value contradicts", ([, schema, answer, expected]) =>
+    Effect.gen(function* () {
+      const all = yield* parts(schema, { text: [...answer] })
+      const seen = new Set(all.map(({ value }) => JSON.stringify(value)))
+      expect([...seen].map((text): unknown => JSON.parse(text))).toEqual(expected)
+    })
+  )
+
   it.effect("streams the arguments of a call, and what stands amid prose", () =>
     Effect.gen(function* () {
       const client = yield* Effect.provide(LlmClient.LlmClient, MockLlm.layer([]))
