@@ -107,20 +107,42 @@ const withStream = <A, R>(
 // Calls
 // -----------------------------------------------------------------------------
 
+type Ending = Pick<Completion, "model" | "requestId" | "finishReason" | "usage" | "attempts">
+
+const noText = (
+  client: LlmClient["Type"],
+  { attempts, finishReason, model, requestId, usage }: Ending
+): InvalidOutput =>
+  new InvalidOutput({
+    provider: client.provider,
+    model,
+    requestId,
+    message: `the answer has no text (finish reason: ${finishReason.unified})`,
+    text: "",
+    usage,
+    attempts
+  })
+
 const textOf = (client: LlmClient["Type"], completion: Completion): Effect.Effect<string, LlmError> =>
-  completion.text === ""
-    ? Effect.fail(
-        new InvalidOutput({
-          provider: client.provider,
-          model: completion.model,
-          requestId: completion.requestId,
-          message: `the answer has no text (finish reason: ${completion.finishReason.unified})`,
-          text: "",
-          usage: completion.usage,
-          attempts: completion.attempts
-        })
-      )
-    : Effect.succeed(completion.text)
+  completion.text === "" ? Effect.fail(noText(client, completion)) : Effect.succeed(completion.text)
+
+/** Text as it comes; an answer without any fails at its end, as it does where it comes whole. */
+const streamedText = (client: LlmClient["Type"], request: ChatRequest.ChatRequest): Stream.Stream<string, LlmError> =>
+  Stream.suspend(() => {
+    let hasText = false
+    let ending: Ending | undefined
+    const parts = Stream.mapChunks(client.stream(request), (chunk) => {
+      for (const part of chunk) {
+        if (part._tag === "Finish") ending = part
+        else if (part._tag === "TextDelta" && part.text !== "") hasText = true
+      }
+      return chunk
+    })
+    const end = Stream.suspend(() =>
+      hasText || ending === undefined ? Stream.empty : Stream.fail(noText(client, ending))
+    )
+    return Stream.concat(StreamPart.text(parts), end)
+  })
 
 /** A call as it is made; its types know the names of the variables. */
 interface Call<A, Detailed, Streamed, R> {
@@ -142,7 +164,7 @@ const textCall = (ask: Asking): Call<string, Completion, string, never> => {
     )
   return Object.assign(call, {
     detailed: (...given: Given) => withRequest(ask, given, (client, request) => client.complete(request)),
-    stream: (...given: Given) => withStream(ask, given, (client, request) => StreamPart.text(client.stream(request))),
+    stream: (...given: Given) => withStream(ask, given, streamedText),
     request: ask.request,
     ofText: (text: Template.Value) => call(named(ask, text))
   })

@@ -115,6 +115,10 @@ describe("a call", () => {
       )
       expect(error).toMatchObject({ _tag: "InvalidOutput", usage: { outputTokens: 3 }, text: "" })
       expect(error.message).toContain("tool-calls")
+      const streamed = yield* translate
+        .stream({ language: "French", words: "x" })
+        .pipe(Stream.runDrain, Effect.flip, Effect.provide(MockLlm.layer(call)))
+      expect(streamed).toEqual(error)
     })
   )
 
