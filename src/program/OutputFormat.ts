@@ -145,14 +145,15 @@ const isObjectText = (text: string): boolean => {
 
 /** What the model answered, as the next request can hold it: calls need results, and arguments that are no JSON are text. */
 const answered = (completion: Completion.Completion, complaint: string): Prompt.Prompt => {
-  const { parts, toolCalls } = completion
-  if (parts.length === 0) return [Prompt.user(complaint)]
+  const { text: said, toolCalls } = completion
+  // Thoughts alone are no message: providers refuse one that says nothing.
+  if (said === "" && toolCalls.length === 0) return [Prompt.user(complaint)]
   if (toolCalls.length === 0) return [Completion.toMessage(completion), Prompt.user(complaint)]
   if (toolCalls.every((call) => isObjectText(call.arguments))) {
     const results = toolCalls.map(({ id }) => Prompt.toolResult(id, complaint, { isError: true }))
     return [Completion.toMessage(completion), ...results]
   }
-  const text = [completion.text, ...toolCalls.map((call) => call.arguments)].filter((words) => words !== "").join("\n")
+  const text = [said, ...toolCalls.map((call) => call.arguments)].filter((words) => words !== "").join("\n")
   return [...(text === "" ? [] : [Prompt.assistant(text)]), Prompt.user(complaint)]
 }
 

@@ -59,7 +59,7 @@ const fromProse = (text: string, isCut: boolean): Either.Either<Candidates, stri
   }
   const found = PartialJson.find(text)
   return found.values.length === 0 || (isCut && found.isCut)
-    ? Either.left(noJson(text, "it holds no whole object and no whole list"))
+    ? Either.left(noJson(text, "it is no JSON value alone, and holds no whole object and no whole list"))
     : Either.right({ text, values: [...found.values].reverse() })
 }
 

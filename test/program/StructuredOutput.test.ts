@@ -420,8 +420,10 @@ describe("asking again", () => {
 
   it.effect("says nothing of an answer that was empty", () =>
     Effect.gen(function* () {
-      const { requests } = yield* generate(Ticket, ["", ticketText], { retries: 1 })
-      expect(requests[1]?.prompt.map(({ role }) => role)).toEqual(["user", "user"])
+      for (const empty of ["", { text: "", reasoning: "Hm." }]) {
+        const { requests } = yield* generate(Ticket, [empty, ticketText], { retries: 1 })
+        expect(requests[1]?.prompt.map(({ role }) => role)).toEqual(["user", "user"])
+      }
     })
   )
 
