@@ -9,7 +9,7 @@ import type * as Duration from "effect/Duration"
 import * as Match from "effect/Match"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { Usage } from "./Usage.js"
+import { add as addUsage, Usage } from "./Usage.js"
 
 /**
  * What became of the last request of a call: it never went out (`not-sent`), the provider turned it down (`rejected`), or
@@ -281,6 +281,18 @@ export const match = Match.typeTags<LlmError>()
 /** The same error with another count of attempts. */
 export const withAttempts = <E extends LlmError>(error: E, attempts: number): E =>
   error.attempts === attempts ? error : copyWith(error, { attempts })
+
+/** The same error with what was used before it, where an error of its kind tells of usage. */
+export const withEarlierUsage = <E extends LlmError>(error: E, earlier: Usage): E => {
+  switch (error._tag) {
+    case "ContentFiltered":
+    case "InvalidOutput":
+    case "StreamInterrupted":
+      return copyWith(error, { usage: error.usage === undefined ? earlier : addUsage(earlier, error.usage) })
+    default:
+      return error
+  }
+}
 
 /** The same error with another word on what became of the request. */
 export const withOutcome = <E extends LlmError>(error: E, outcome: Outcome): E =>

@@ -7,7 +7,7 @@ import type * as Schema from "effect/Schema"
 import type { ChatRequest } from "../ChatRequest.js"
 import type { Completion } from "../Completion.js"
 import type { Service } from "../LlmClient.js"
-import { InvalidOutput, type LlmError, withAttempts } from "../LlmError.js"
+import { InvalidOutput, type LlmError, withAttempts, withEarlierUsage } from "../LlmError.js"
 import * as Usage from "../Usage.js"
 import * as OutputFormat from "./OutputFormat.js"
 import * as OutputReading from "./OutputReading.js"
@@ -70,9 +70,9 @@ export const otherwise = (turn: Turn, error: LlmError): Turn | undefined => {
     : undefined
 }
 
-/** An error of this turn, with the attempts of those before. */
+/** An error of this turn, with the attempts of those before, and their usage where the error has a place for it. */
 export const withEarlier = (turn: Turn, error: LlmError): LlmError =>
-  turn.attempts === 0 ? error : withAttempts(error, error.attempts + turn.attempts)
+  turn.reask === 0 ? error : withEarlierUsage(withAttempts(error, error.attempts + turn.attempts), turn.usage)
 
 /** Reads the answer to a turn: the value, or the turn that follows. Fails when the model may not be asked again. */
 export const conclude = <A, I, R>(

@@ -147,7 +147,7 @@ const conclude = <A, I, R>(
   if (completion === undefined) {
     const { model, provider } = question.client
     const message = "the stream ended without its Finish part"
-    return Effect.fail(new StreamInterrupted({ provider, model, message, text }))
+    return Effect.fail(OutputAsking.withEarlier(turn, new StreamInterrupted({ provider, model, message, text })))
   }
   return Effect.map(OutputAsking.conclude(question, turn, completion), (next) =>
     OutputAsking.isTurn(next) ? stream(question, next) : Stream.succeed<Final<A>>({ _tag: "Final", ...next })

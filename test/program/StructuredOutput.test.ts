@@ -434,6 +434,31 @@ describe("asking again", () => {
       expect(result).toMatchObject({ left: { _tag: "RateLimited", attempts: 2 } })
     })
   )
+
+  const of = { provider: "mock", model: "mock-model", message: "no" }
+  const ends: ReadonlyArray<readonly [LlmError.LlmError, object]> = [
+    [new LlmError.ContentFiltered({ ...of, usage: { inputTokens: 7 } }), { inputTokens: 17, outputTokens: 5 }],
+    [new LlmError.ContentFiltered(of), { inputTokens: 10, outputTokens: 5 }],
+    [
+      new LlmError.StreamInterrupted({ ...of, text: "", usage: { outputTokens: 1 } }),
+      { inputTokens: 10, outputTokens: 6 }
+    ],
+    [new LlmError.InvalidOutput({ ...of, text: "" }), { inputTokens: 10, outputTokens: 5 }]
+  ]
+
+  it.effect.each(ends)("that fails with %s keeps the usage of the answers before it", ([error, usage]) =>
+    Effect.gen(function* () {
+      const answers = [{ ...wrong, usage: { inputTokens: 10, outputTokens: 5 } }, error]
+      const { result } = yield* generate(Ticket, answers, { retries: 1 })
+      expect(result).toMatchObject({ left: { _tag: error._tag, attempts: 2, usage } })
+      const streamed = yield* StructuredOutput.stream(Ticket, "Hi", { retries: 1 }).pipe(
+        Stream.runDrain,
+        Effect.flip,
+        Effect.provide(MockLlm.layer(answers))
+      )
+      expect(streamed).toMatchObject({ _tag: error._tag, attempts: 2, usage })
+    })
+  )
 })
 
 describe("What a model writes under __proto__", () => {
