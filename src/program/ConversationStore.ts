@@ -6,6 +6,7 @@ import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type { ParseError } from "effect/ParseResult"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import { Completion } from "../Completion.js"
@@ -43,7 +44,9 @@ export interface PersistedOptions<E = never> extends Options<E> {
 }
 
 /**
- * A conversation that is saved after each whole turn. A turn that cannot be saved is not kept, like any that fails.
+ * A conversation that is saved after each whole turn. A turn that cannot be saved is not kept, like any that fails. While
+ * it is saved it also stands under `conversation/ID/next`: a process that is killed there, over a store that does not write
+ * in one go, such as files, loses no conversation.
  *
  * Two processes cannot both go on from the same point: before a turn is paid for, and before it is saved, the store must
  * have what this process has read or written last. Between the last look and the write there is a moment in which a store
@@ -75,6 +78,7 @@ export const makePersisted = <E = never>(
     const client = yield* LlmClient
     const store = yield* KeyValueStore.KeyValueStore
     const key = `conversation/${id}`
+    const next = `${key}/next`
 
     const failed = (reason: ConversationError["reason"], message: string, cause?: unknown): ConversationError =>
       new ConversationError({ reason, id, message, ...(cause === undefined ? {} : { cause }) })
@@ -83,12 +87,21 @@ export const makePersisted = <E = never>(
         failed("Store", `the store of conversation ${id} failed: ${error.message}`, error)
       )
 
+    const entryOf = (text: string): Effect.Effect<Entry, ParseError> =>
+      Effect.map(Schema.decode(Stored)(text), ({ history, revision }) => ({ revision, history: Option.some(history) }))
+
+    /** What a process was saving that ended while it wrote the entry itself. */
+    const unfinished: Effect.Effect<Option.Option<Entry>, ConversationError> = Effect.flatMap(
+      stored(store.get(next)),
+      (text) => (Option.isNone(text) ? Effect.succeedNone : Effect.option(entryOf(text.value)))
+    )
+
     const read: Effect.Effect<Entry, ConversationError> = Effect.flatMap(stored(store.get(key)), (text) =>
       Option.isNone(text)
         ? Effect.succeed(nothing)
-        : Schema.decode(Stored)(text.value).pipe(
-            Effect.map(({ history, revision }): Entry => ({ revision, history: Option.some(history) })),
-            Effect.catchAll((error) => {
+        : Effect.catchAll(entryOf(text.value), (error) =>
+            Effect.flatMap(unfinished, (entry) => {
+              if (Option.isSome(entry)) return Effect.succeed(entry.value)
               const message = `${key} is no conversation of version 1`
               if (onCorrupt === "fail") {
                 return Effect.fail(
@@ -105,6 +118,13 @@ export const makePersisted = <E = never>(
             })
           )
     )
+
+    /** Twice: where the process ends in the middle of writing one, the other is whole. */
+    const write = (text: string): Effect.Effect<void, ConversationError> =>
+      Effect.zipRight(
+        stored(Effect.zipRight(store.set(next, text), store.set(key, text))),
+        Effect.ignore(store.remove(next))
+      )
 
     const begin = (entry: Entry): History.History =>
       firstHistory({ ...options, ...(Option.isSome(entry.history) ? { history: entry.history.value } : {}) })
@@ -128,9 +148,9 @@ export const makePersisted = <E = never>(
         save: (history, completion) =>
           Effect.gen(function* () {
             yield* check
-            const next = (yield* revision) + 1
-            yield* stored(store.set(key, yield* encode({ version: 1, revision: next, history })))
-            yield* Ref.set(revision, next)
+            const following = (yield* revision) + 1
+            yield* write(yield* encode({ version: 1, revision: following, history }))
+            yield* Ref.set(revision, following)
           }).pipe(Effect.mapError((error) => withAnswer(error, completion)))
       },
       begin(entry)

@@ -1,7 +1,7 @@
 import { KeyValueStore } from "@effect/platform"
 import { SystemError } from "@effect/platform/Error"
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Either, Layer, Logger, Option, Ref, TestClock } from "effect"
+import { Context, Effect, Either, Exit, Layer, Logger, Option, Ref, TestClock } from "effect"
 import { Conversation, History, LlmError, Prompt, StreamPart } from "effect-llm"
 import { MockLlm } from "effect-llm/testing"
 
@@ -122,6 +122,53 @@ describe("an entry that cannot be read", () => {
       yield* conversation.send("a")
       expect(texts(yield* (yield* open).history)).toEqual(["a", "a!"])
     }).pipe(world())
+  )
+})
+
+describe("a process that ends while it saves", () => {
+  /** A store that ends the process at the nth write, with so many characters of it written. */
+  const ending = (write: number, characters: number) =>
+    Layer.effect(
+      KeyValueStore.KeyValueStore,
+      Effect.gen(function* () {
+        const store = yield* KeyValueStore.KeyValueStore
+        const writes = yield* Ref.make(0)
+        return {
+          ...store,
+          set: (key: string, value: string | Uint8Array) =>
+            Effect.flatMap(
+              Ref.updateAndGet(writes, (count) => count + 1),
+              (count) =>
+                count === write
+                  ? Effect.zipRight(store.set(key, value.slice(0, characters)), Effect.die("killed"))
+                  : store.set(key, value)
+            )
+        }
+      })
+    )
+
+  it.effect.each([
+    [1, 0, ["a", "a!"]],
+    [1, 40, ["a", "a!"]],
+    [2, 0, ["a", "a!", "b", "b!"]],
+    [2, 40, ["a", "a!", "b", "b!"]]
+  ] as const)(
+    "leaves the conversation with or without its last turn: write %s, %s characters",
+    ([write, characters, said]) =>
+      Effect.gen(function* () {
+        yield* Effect.flatMap(open, (conversation) => conversation.send("a"))
+        const exit = yield* Effect.flatMap(open, (conversation) => conversation.send("b")).pipe(
+          Effect.provide(ending(write, characters)),
+          Effect.exit
+        )
+        expect(Exit.isFailure(exit)).toBe(true)
+        const again = yield* open
+        expect(texts(yield* again.history)).toEqual(said)
+        yield* again.send("c")
+        expect(texts(yield* (yield* open).history)).toEqual([...said, "c", "c!"])
+        const store = yield* KeyValueStore.KeyValueStore
+        expect(yield* store.size).toBe(1)
+      }).pipe(world())
   )
 })
 
