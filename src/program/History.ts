@@ -48,6 +48,10 @@ export const append = (history: History, messages: Prompt.Input): History => ({
 export const last = (history: History): Option.Option<Prompt.Message> =>
   Option.fromNullable(history.messages[history.messages.length - 1])
 
+/** Whether a turn begins here: results of tools belong to their calls, whosever message they stand in. */
+const isBeginning = ({ content, role }: Prompt.Message): boolean =>
+  role === "user" && !content.some((part) => part._tag === "ToolResult")
+
 /**
  * Messages by turns: each begins with a user's message and has all that follows it, tool calls and their results. What
  * stands before the first user's message is a turn of its own.
@@ -56,7 +60,7 @@ export const turnsOf = (messages: ReadonlyArray<Prompt.Message>): ReadonlyArray<
   const turns: Array<Array<Prompt.Message>> = []
   for (const message of messages) {
     const turn = turns[turns.length - 1]
-    if (turn === undefined || message.role === "user") turns.push([message])
+    if (turn === undefined || isBeginning(message)) turns.push([message])
     else turn.push(message)
   }
   return turns

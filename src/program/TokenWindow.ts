@@ -63,7 +63,9 @@ export const make = (
         Effect.gen(function* () {
           const request = ChatRequest.make(input)
           const model = options.model ?? request.model ?? clientModel
-          const counted = yield* tokenizer.countChatDetailed(request, { model, encoding })
+          const counted = yield* tokenizer.countChatDetailed(model === undefined ? request : { ...request, model }, {
+            encoding
+          })
           const tokensOf = (from: number, to: number): number => sum(counted.messages.slice(from, to))
 
           const firstTurn = request.prompt.findIndex((message) => message.role !== "system")

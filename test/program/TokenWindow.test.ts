@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, FastCheck as fc } from "effect"
-import { type ChatRequest, History, Prompt, TokenWindow } from "effect-llm"
+import { type ChatRequest, History, Prompt, Tokenizer, TokenWindow } from "effect-llm"
 import { characters } from "./CharacterTokenizer.js"
 
 const fit = (options: TokenWindow.Options, input: ChatRequest.Input, fitOptions?: TokenWindow.FitOptions) =>
@@ -57,6 +57,27 @@ describe("a token window", () => {
         const fitted = yield* fit({ contextLength, reserve: 0 }, [...old, ...newest])
         expect([newest, [...old, ...newest]]).toContainEqual(fitted.prompt)
       }
+      // Some put results into a message of the user.
+      const said = [Prompt.user("c"), call("2"), Prompt.user([{ _tag: "ToolResult", id: "2", content: "two" }])]
+      expect((yield* fit({ contextLength: 22, reserve: 0 }, [...old, ...said])).prompt).toEqual(said)
+    })
+  )
+
+  it.effect("counts as the model that it is told, then as that of the request, then as that of the client", () =>
+    Effect.gen(function* () {
+      const tokens = (options: Partial<TokenWindow.Options>, request: Partial<ChatRequest.ChatRequest>) =>
+        TokenWindow.make({ contextLength: 1000, ...options }).pipe(
+          Effect.flatMap((window) =>
+            window.fit({ prompt: [Prompt.user("お誕生日おめでとう")], ...request }, { model: "gpt-4o" })
+          ),
+          Effect.map((fitted) => fitted.tokens),
+          Effect.provide(Tokenizer.layer)
+        )
+      const [cl100k, o200k] = [16, 15]
+      expect(yield* tokens({}, {})).toBe(o200k)
+      expect(yield* tokens({}, { model: "gpt-4" })).toBe(cl100k)
+      expect(yield* tokens({ model: "gpt-4" }, { model: "gpt-4o" })).toBe(cl100k)
+      expect(yield* tokens({ encoding: "cl100k_base" }, { model: "deployment" })).toBe(cl100k)
     })
   )
 
