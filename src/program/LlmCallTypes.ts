@@ -42,9 +42,16 @@ type IsOne<Names, All = Names> = [Names] extends [never]
       : false
     : never
 
-/** The call of a template with one variable, given the value of that one: how `chain` hands on a text. */
+/**
+ * The call of a template with one variable, given the value of that one: how `chain` hands on a text. That of a template
+ * from a file may be no text, but a list for example.
+ */
 export type OfText<Variables, A, R> =
-  IsOne<keyof Variables> extends true ? (text: Template.Value) => Effect.Effect<A, LlmError, LlmClient | R> : undefined
+  IsOne<keyof Variables> extends true
+    ? string extends Variables[keyof Variables]
+      ? (text: Template.Value) => Effect.Effect<A, LlmError, LlmClient | R>
+      : undefined
+    : undefined
 
 /**
  * A call whose answer is text. Fails with an `InvalidOutput` where there is none, because the model called tools for

@@ -13,6 +13,10 @@ import {
 // What the compiler takes or refuses is written inside of functions that nobody runs.
 
 declare const text: string
+declare const loaded: {
+  readonly text: Template.Template<{ readonly words: string }>
+  readonly list: Template.Template<{ readonly words: ReadonlyArray<string> }>
+}
 
 const Ticket = Schema.Struct({ label: Schema.Literal("bug", "billing", "other"), urgent: Schema.Boolean })
 type Ticket = typeof Ticket.Type
@@ -166,6 +170,9 @@ describe("the types of chains", () => {
     assertType(() => LlmCall.chain(outline, classify, draft))
     // @ts-expect-error a call without variables takes nothing
     assertType(() => LlmCall.chain(outline, fixed))
+    assertType(() => LlmCall.chain(outline, LlmCall.make({ user: loaded.text })))
+    // @ts-expect-error a text is no list
+    assertType(() => LlmCall.chain(outline, LlmCall.make({ user: loaded.list })))
   })
 
   it("have functions in between, whose argument is known", () => {
