@@ -128,7 +128,8 @@ export class LenientDecoder<A> {
       case "Suspend":
         return this.read(ast.f(), value, open)
       case "Refinement":
-        return this.read(ast.from, value, open)
+        // A filter of what is made of a text, such as that of valid dates, has seen all of it.
+        return open === undefined && readsText(ast) ? Option.none() : this.read(ast.from, value, open)
       case "Transformation":
         return this.transformed(ast, value, open)
       case "Union":

@@ -609,6 +609,12 @@ describe("StructuredOutput.stream", () => {
       [{}, { "text-a": "" }, { "text-a": "1" }, { "text-a": "1", "number-b": 2 }]
     ],
     [
+      "a text that is no date",
+      Schema.Union(Schema.Struct({ a: Schema.Date }), Schema.Struct({ a: Schema.String, b: Schema.Int })),
+      '{"value":{"a":"hello","b":1}}',
+      [{}, { a: "hello", b: 1 }]
+    ],
+    [
       "a tuple whose first item takes its time",
       Schema.Tuple(Later, Schema.String),
       '{"value":["a","b"]}',
