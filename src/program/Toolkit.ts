@@ -241,7 +241,12 @@ const loop = <T extends Tools, R>(
       const calls = completion.toolCalls
       if (calls.length > 0) {
         // What the last step calls for is not run: the model would never see what came of it.
-        if (isLast) return yield* new ToolkitRun.StepsExhausted({ maxSteps, progress })
+        if (isLast) {
+          return yield* new ToolkitRun.StepsExhausted({
+            maxSteps,
+            progress: ToolkitRun.withoutResults(progress, calls)
+          })
+        }
         progress = yield* runCalls(calls, progress, tools, options, say)
       }
       const made = progress.steps[step]
@@ -292,7 +297,12 @@ const runCalls = <T extends Tools, R>(
         const outcome = prepared.left
         if (options.onInvalidCall === "fail" && outcome._tag === "InvalidCall") {
           const { content, problem } = outcome
-          return yield* new ToolkitRun.InvalidToolCall({ call, problem, message: content, progress })
+          return yield* new ToolkitRun.InvalidToolCall({
+            call,
+            problem,
+            message: content,
+            progress: ToolkitRun.withoutResults(progress, calls, (each) => (each === call ? content : undefined))
+          })
         }
         ready.push([call, Effect.succeed(outcome)])
         continue

@@ -32,7 +32,8 @@ export interface Step {
 /**
  * What has been done so far.
  * - `usage`, `cost`: of all steps, and of a call that failed behind them as far as it was reported
- * - `messages`: the prompt, the answers and the tools' results, to go on with
+ * - `messages`: the prompt, the answers and the tools' results, to go on with; a call that was not run has a result that
+ *   says so
  */
 export interface Progress {
   readonly steps: ReadonlyArray<Step>
@@ -117,6 +118,8 @@ export const begin = (prompt: Prompt.Prompt): Progress => ({
   messages: prompt
 })
 
+const saysNothing = ({ text, toolCalls }: Completion.Completion): boolean => text === "" && toolCalls.length === 0
+
 /** The same with the answer of a model, before its tools have run. */
 export const answered = (
   { cost, messages, steps, usage }: Progress,
@@ -130,7 +133,8 @@ export const answered = (
     steps: [...steps, step],
     usage: completion.cached ? usage : Usage.add(usage, completion.usage),
     cost: Prices.add(cost, own),
-    messages: completion.parts.length === 0 ? messages : [...messages, { role: "assistant", content: completion.parts }]
+    // Thoughts alone are no message: providers refuse one that says nothing.
+    messages: saysNothing(completion) ? messages : [...messages, { role: "assistant", content: completion.parts }]
   }
 }
 
@@ -147,6 +151,27 @@ export const withResults = (progress: Progress, results: ReadonlyArray<ToolResul
         id: call.id,
         content: outcome.content,
         ...(outcome._tag === "Succeeded" ? {} : { isError: true })
+      }))
+    }
+  ]
+})
+
+/** The same where the calls of its last step are not run: no provider takes messages with calls that have no results. */
+export const withoutResults = (
+  progress: Progress,
+  calls: ReadonlyArray<Prompt.ToolCallPart>,
+  reasonOf: (call: Prompt.ToolCallPart) => string | undefined = () => undefined
+): Progress => ({
+  ...progress,
+  messages: [
+    ...progress.messages,
+    {
+      role: "tool",
+      content: calls.map((call) => ({
+        _tag: "ToolResult",
+        id: call.id,
+        content: reasonOf(call) ?? "The call was not run.",
+        isError: true
       }))
     }
   ]

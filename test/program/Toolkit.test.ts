@@ -1,6 +1,6 @@
 import { assertType, describe, expect, expectTypeOf, it } from "@effect/vitest"
 import { Chunk, type ConfigError, Context, Data, Deferred, Effect, Fiber, Layer, Ref, Schema, Stream } from "effect"
-import { type LlmClient, LlmError, type Prices, type Prompt, Tool, Toolkit } from "effect-llm"
+import { type LlmClient, LlmError, type Prices, Prompt, Tool, Toolkit } from "effect-llm"
 import { MockLlm } from "effect-llm/testing"
 
 const weather = Tool.make("weather", {
@@ -142,6 +142,13 @@ describe("a run of a toolkit", () => {
       expect(error.progress.usage.inputTokens).toBe(300)
       expect(error.progress.cost).toBeCloseTo(6)
       expect(yield* Ref.get(ran)).toBe(2)
+      // No provider takes a call without its result.
+      expect(error.progress.messages.at(-1)).toEqual(Prompt.toolResult("1", "The call was not run.", { isError: true }))
+      const run = yield* Toolkit.run(error.progress.messages, { toolkit: Toolkit.make(clock) }).pipe(
+        Effect.provide(layer),
+        Effect.provide(MockLlm.layer("Enough."))
+      )
+      expect(run.text).toBe("Enough.")
     })
   )
 
@@ -286,6 +293,13 @@ describe("a call that does not work out", () => {
       expect(error.message).toMatch(words)
       expect(error.progress.steps.length).toBe(1)
       expect(yield* Ref.get(ran)).toBe(0)
+      expect(error.progress.messages.at(-1)).toMatchObject({
+        role: "tool",
+        content: [
+          { id: "0", content: "The call was not run." },
+          { id: "1", content: error.message, isError: true }
+        ]
+      })
     })
   )
 
