@@ -45,7 +45,7 @@ export interface PersistedOptions<E = never> extends Options<E> {
 
 /**
  * A conversation that is saved after each whole turn. A turn that cannot be saved is not kept, like any that fails. While
- * it is saved it also stands under `conversation/ID/next`: a process that is killed there, over a store that does not write
+ * it is saved it also stands under `conversation-next/ID`: a process that is killed there, over a store that does not write
  * in one go, such as files, loses no conversation.
  *
  * Two processes cannot both go on from the same point: before a turn is paid for, and before it is saved, the store must
@@ -78,7 +78,7 @@ export const makePersisted = <E = never>(
     const client = yield* LlmClient
     const store = yield* KeyValueStore.KeyValueStore
     const key = `conversation/${id}`
-    const next = `${key}/next`
+    const next = `conversation-next/${id}`
 
     const failed = (reason: ConversationError["reason"], message: string, cause?: unknown): ConversationError =>
       new ConversationError({ reason, id, message, ...(cause === undefined ? {} : { cause }) })
