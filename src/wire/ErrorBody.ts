@@ -226,12 +226,15 @@ const paramOf = (inner: Json.JsonRecord): string | undefined => {
 // Content filters
 // -----------------------------------------------------------------------------
 
-/** Azure: `{"hate":{"filtered":true,"severity":"high"},"jailbreak":{"filtered":true,"detected":true}}`. */
+/**
+ * Azure: `{"hate":{"filtered":true,"severity":"high"},"jailbreak":{"filtered":true,"detected":true}}`. Its blocklists may
+ * be a list, an entry each.
+ */
 const azureCategories = (results: unknown): ReadonlyArray<ContentCategory> =>
   Object.entries(Json.record(results) ?? {})
     .slice(0, maxEntries)
     .flatMap(([name, result]) => {
-      const found = Json.record(result)
+      const found = Json.record(result) ?? records(result).find((entry) => entry["filtered"] === true)
       const filtered = found?.["filtered"] ?? found?.["detected"]
       if (typeof filtered !== "boolean") return []
       const severity = Json.nonEmptyString(found?.["severity"])

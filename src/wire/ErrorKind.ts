@@ -24,7 +24,7 @@ const wordings: ReadonlyArray<Wording> = [
     statuses: [400, 401, 403, 412, 429],
     wordings: [
       /credit balance is too low/i,
-      /insufficient (?:account )?(?:balance|credits?|funds)/i,
+      /insufficient (?:account )?(?:balance|credits?|funds)|balance is (?:insufficient|not enough)/i,
       /(?:used all|out of|more|any) (?:available |your )?credits/i,
       /exceeded your monthly included credits/i,
       // Anthropic; Gemini; Fireworks; Azure's gateway
@@ -48,6 +48,8 @@ const wordings: ReadonlyArray<Wording> = [
       /maximum model length of \d/i,
       /too large to process\. increase the physical batch size/i,
       /when context the overflows|n_keep .{0,20}>= n_ctx/i,
+      // SGLang; LM Studio
+      /(?:longer|greater) than the (?:model's )?context (?:length|size|window)/i,
       // Anthropic; llama.cpp; LM Studio
       /exceeds? (?:the |its |this )?(?:available |maximum |max |model's )*context (?:size|limit|length|window)/i,
       /context (?:size|limit|length|window) (?:has been |was |is )?(?:exceeded|overflow)/i,
@@ -194,9 +196,9 @@ export interface Evidence {
 /** The kind of error that the evidence stands for. Where nothing tells, it is the server that failed. */
 export const kindOf = (evidence: Evidence): Kind => {
   const status = meantStatus(evidence.status, evidence.words)
-  return (
-    kindOfWords(evidence.words) ??
-    kindOfMessage(evidence.message, status) ??
-    (status === undefined ? "ServerFailed" : kindOfStatus(status))
-  )
+  const named = kindOfWords(evidence.words)
+  const worded = kindOfMessage(evidence.message, status)
+  // xAI calls every refusal a denied permission, that for want of credits too.
+  const found = named === "PermissionDenied" ? (worded ?? named) : (named ?? worded)
+  return found ?? (status === undefined ? "ServerFailed" : kindOfStatus(status))
 }

@@ -108,6 +108,7 @@ export const kindOfWord: (word: string) => Kind | undefined = dictionary<Kind>([
       "SERVICE_DISABLED",
       "CONSUMER_SUSPENDED",
       "organization_restricted",
+      "model_terms_required",
       "1112",
       "1121",
       "1220",
@@ -123,6 +124,7 @@ export const kindOfWord: (word: string) => Kind | undefined = dictionary<Kind>([
       "model_decommissioned",
       "unknown_model",
       "model_not_available",
+      "unavailable_model",
       "1211",
       "1221",
       "1222"
@@ -221,9 +223,13 @@ export const statusOfWord: (word: string) => number | undefined = dictionary<num
       "dynamic_request_limited",
       "dynamic_token_limited",
       "limit_requests",
+      "limit_burst_rate",
       "RESOURCE_EXHAUSTED",
       "throttling",
       "ThrottlingException",
+      "Throttling.RateQuota",
+      "Throttling.BurstRate",
+      "Throttling.AllocationQuota",
       "Some resource has been exhausted"
     ]
   ],
