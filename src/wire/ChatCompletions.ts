@@ -217,7 +217,9 @@ const decodeChat: Wire["decodeChat"] = (json, received) => {
     return Either.left(ErrorClassification.classifyPayload(origin, json, received))
   const answer = Json.record(json)
   const choice = Json.record(Json.array(answer?.choices)[0])
-  const message = Json.record(choice?.message)
+  const reason = Json.string(choice?.finish_reason) ?? ""
+  // Azure leaves the message of an answer that it withholds away.
+  const message = Json.record(choice?.message) ?? (reason === "content_filter" ? {} : undefined)
   if (answer === undefined || choice === undefined || message === undefined) {
     return Either.left(malformed(received, json, "the answer has no choices[0].message"))
   }
@@ -243,7 +245,6 @@ const decodeChat: Wire["decodeChat"] = (json, received) => {
       new MalformedResponse({ ...origin, requestId, status: 200, message: "the model called a tool without naming it" })
     )
   }
-  const reason = Json.string(choice.finish_reason) ?? ""
   if (text === "" && reasoning === "" && calls.length === 0 && (reason === "" || !isContent(message.content))) {
     return Either.left(malformed(received, json, "the answer has neither content nor a reason to have none"))
   }

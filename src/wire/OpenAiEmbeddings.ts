@@ -42,7 +42,7 @@ const decode = (json: unknown, received: Received): Either.Either<Vectors, LlmEr
     .map((item, place) => ({ index: Json.number(item?.index) ?? place, vector: readVector(item?.embedding) }))
     .sort((a, b) => a.index - b.index)
   const vectors: Array<ReadonlyArray<number>> = []
-  for (const { vector } of sorted) if (vector !== undefined) vectors.push(vector)
+  for (const { vector = [] } of sorted) if (vector.length > 0) vectors.push(vector)
   if (items.length === 0 || vectors.length !== items.length) {
     return Either.left(
       new MalformedResponse({

@@ -493,12 +493,13 @@ describe("content filters", () => {
     })
   )
 
-  it.effect("that withhold an answer without content are the same", () =>
+  it.effect.each<readonly [string, object]>([
+    ["content", { message: { role: "assistant" } }],
+    ["a message", {}]
+  ])("that withhold an answer without %s are the same", ([, choice]) =>
     Effect.gen(function* () {
       const body = HttpStub.answer("", {
-        choices: [
-          { index: 0, message: { role: "assistant" }, finish_reason: "content_filter", content_filter_results: found }
-        ]
+        choices: [{ index: 0, finish_reason: "content_filter", content_filter_results: found, ...choice }]
       })
       const client = yield* clientOn(HttpStub.make(() => HttpStub.json(body)))
       expect(yield* Effect.flip(client.complete(request))).toMatchObject({

@@ -93,6 +93,7 @@ describe("an embeddings answer", () => {
     ["no data", { object: "list" }],
     ["an empty list", { data: [] }],
     ["a text without a vector", { data: [{ index: 0, embedding: [1] }, { index: 1 }] }],
+    ["a vector of no numbers", { data: [{ index: 0, embedding: [] }] }],
     ["null for a vector", { data: [{ index: 0, embedding: null }] }],
     ["a vector of other things than numbers", { data: [{ index: 0, embedding: [1, "2"] }] }],
     ["a text that is no base64", { data: [{ index: 0, embedding: "@@@" }] }],
