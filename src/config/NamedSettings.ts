@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { ReasoningEffort } from "../ChatRequest.js"
+import { isName } from "../provider/Settings.js"
 import { nearest } from "./Nearest.js"
 import * as Section from "./Section.js"
 
@@ -27,6 +28,8 @@ const number = Schema.Trim.pipe(Schema.nonEmptyString(), Schema.compose(Schema.N
 const positiveInteger = number.pipe(Schema.int(), Schema.positive())
 
 const text = Schema.Trim.pipe(Schema.nonEmptyString())
+
+const name = text.pipe(Schema.filter(isName))
 
 const lowerCase = Schema.compose(Schema.Trim, Schema.Lowercase)
 
@@ -61,9 +64,9 @@ const limit = Schema.transform(lowerCase, Schema.Union(positiveInteger, Schema.L
 
 const Names = Schema.Struct({
   API_TYPE: allowed("the name of a provider", text),
-  MODEL: allowed("the name of a model", text),
-  EMBEDDING_MODEL: allowed("the name of a model", text),
-  AZURE_API_VERSION: allowed("a version such as 2024-10-21", text),
+  MODEL: allowed("the name of a model", name),
+  EMBEDDING_MODEL: allowed("the name of a model", name),
+  AZURE_API_VERSION: allowed("a version such as 2024-10-21", name),
   MAX_TOKENS: allowed("a whole number above 0", positiveInteger),
   MAX_COMPLETION_TOKENS: allowed("a whole number above 0", positiveInteger),
   TEMPERATURE: allowed("a number of at least 0", number.pipe(Schema.nonNegative())),
@@ -106,6 +109,11 @@ export interface Said {
  */
 export const read = (section: ReadonlyArray<string>): Effect.Effect<Said, ConfigError.ConfigError> =>
   Effect.gen(function* () {
+    const [list] = yield* Section.lists(section)
+    if (list !== undefined) {
+      const message = "must be a section, with MODEL and the other names in it, and not a list"
+      return yield* Effect.fail(ConfigError.InvalidData([...list], message))
+    }
     const { holders, values: inSection } = yield* Section.content(section)
     const holder = holders.find((path) => known.includes((path.at(-1) ?? "").toUpperCase()))
     if (holder !== undefined) {
@@ -116,6 +124,7 @@ export const read = (section: ReadonlyArray<string>): Effect.Effect<Said, Config
       yield* warnOfUnknown(inSection)
       return yield* decode([...inSection, ...(yield* variablesOf(section))])
     }
+    yield* warnOfMisspelled(section)
     const atTop = yield* Section.valuesAt(known.flatMap((name) => [[name.toLowerCase()], [name]]))
     return yield* decode(section.length === 0 || atTop.some(({ name }) => name === "API_TYPE") ? atTop : [])
   })
@@ -144,6 +153,16 @@ const decode = (values: ReadonlyArray<Section.Value>): Effect.Effect<Said, Confi
         return ConfigError.InvalidData([...pathOf(String(issue?.path[0]))], issue?.message ?? "cannot be used")
       }
     }
+  )
+}
+
+const warnOfMisspelled = (section: ReadonlyArray<string>): Effect.Effect<void> => {
+  const own = section.at(-1)?.toUpperCase() ?? ""
+  const isLike = (name: string): boolean => nearest(name.toUpperCase(), [own]) !== undefined
+  return Effect.flatMap(own === "" ? Effect.succeed([]) : Section.siblings(section, isLike), ([path]) =>
+    path === undefined
+      ? Effect.void
+      : Effect.logWarning(`the section ${path.join(".")} has no effect: did you mean ${section.join(".")}?`)
   )
 }
 

@@ -32,6 +32,30 @@ export const content = (section: ReadonlyArray<string>): Effect.Effect<Content> 
     }
   })
 
+/** Where a list stands in the place of the section, as a TOML file has it under `[[OpenAI]]`. */
+export const lists = (section: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<ReadonlyArray<string>>> =>
+  Effect.flatMap(
+    spellings(section),
+    Effect.filter((path) =>
+      Effect.map(
+        children(path),
+        (found) => found.length > 0 && found.every((each) => /^\[\d+\]$/.test(each.at(-1) ?? ""))
+      )
+    )
+  )
+
+/** The sections beside this one whose names are like it. */
+export const siblings = (
+  section: ReadonlyArray<string>,
+  isLike: (name: string) => boolean
+): Effect.Effect<ReadonlyArray<ReadonlyArray<string>>> =>
+  Effect.flatMap(Effect.flatMap(spellings(section.slice(0, -1)), Effect.forEach(children)), (found) =>
+    Effect.filter(
+      found.flat().filter((path) => !isUpperCase(path) && isLike(path.at(-1) ?? "")),
+      (path) => Effect.map(children(path), (inside) => inside.length > 0)
+    )
+  )
+
 /** As the environment lists what is in it: `OPENAI_MODEL_FAST` is something below `OPENAI` > `MODEL`. */
 const isUpperCase = (path: ReadonlyArray<string>): boolean => path.every((name) => name === name.toUpperCase())
 

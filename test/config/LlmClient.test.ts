@@ -264,7 +264,8 @@ describe("the names of TinyTroupe's file", () => {
     ["CACHE_FILE_NAME=", "the name of a file"],
     ["MODEL=", "the name of a model"],
     ["EMBEDDING_MODEL=", "the name of a model"],
-    ["AZURE_API_VERSION=", "a version"]
+    ["AZURE_API_VERSION=", "a version"],
+    ["MODEL=..", "the name of a model"]
   ])("%s is an error that names the key and says what is allowed", ([line, sentence]) =>
     Effect.gen(function* () {
       const [name = "", value = ""] = line.split("=")
@@ -322,6 +323,30 @@ describe("the names of TinyTroupe's file", () => {
       expect(lines).toContainEqual(
         expect.stringMatching(/OpenAI\.MAX_CONTENT_DISPLAY_LENGTH .* the names are API_TYPE/)
       )
+    })
+  )
+
+  it.effect("one that is written out is the one that is cut short", () =>
+    Effect.gen(function* () {
+      const { lines } = yield* logged(sentWith({}, section("MODEL=gpt-4.1", "FREQUENCY_PENALTY=1")))
+      expect(lines).toEqual([expect.stringMatching(/OpenAI\.FREQUENCY_PENALTY .*FREQ_PENALTY\?/)])
+    })
+  )
+
+  it.effect("a section whose name is misspelled is a warning, and a variable is no section", () =>
+    Effect.gen(function* () {
+      const variables = { OPENAI_MODEL: "gpt-4.1", OPENAIS_TIMEOUT_MS: "1", OPNAI_X: "1" }
+      const { lines } = yield* logged(sentWith(variables, "[OpneAI]\nTEMPERATURE=1\n[Logging]\nLOGLEVEL=ERROR"))
+      expect(lines).toEqual([expect.stringMatching(/WARN.*the section OpneAI has no effect: did you mean OpenAI\?/)])
+    })
+  )
+
+  it.effect("a list in the place of the section is an error", () =>
+    Effect.gen(function* () {
+      const file = configured({ ...keys, OPENAI_MODEL: "gpt-4.1" }, "[[OpenAI]]\nTEMPERATURE = 1", "toml")
+      const error = yield* refusalOf(Layer.provide(LlmClient.layerFromConfig(), file))
+      expect(error).toMatchObject({ _op: "InvalidData", path: ["OpenAI"] })
+      expect(String(error)).toContain("must be a section")
     })
   )
 
