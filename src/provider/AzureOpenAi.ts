@@ -21,7 +21,7 @@ import * as Settings from "./Settings.js"
  * - `api`: the protocol of chats, `chat-completions` or `responses`, which is on the v1 surface only. Default:
  *   `chat-completions`
  * - `embeddingDeployment`: the same for embeddings. Default: `deployment`
- * - `apiVersion`: such as `2024-10-21`. Left out, calls go to the v1 surface, which has no versions
+ * - `apiVersion`: such as `2024-10-21`. Left out, calls go to the v1 surface, which has no dates; `preview` is there, too
  * - `apiKey` or `token`, one of them. The token, such as Entra ID's, is run at every attempt; its failure is an
  *   `AuthenticationFailed`, unless it is an `LlmError` already
  * - `isReasoningModel`: whether a deployment is of a model that refuses `max_tokens` and sampling settings. Default: when
@@ -86,7 +86,7 @@ const makeNamed = (
     if (apiVersion !== undefined) yield* Settings.name(named.apiVersion, apiVersion)
     const quirks = Surface.quirksOf(apiVersion, options.isReasoningModel)
     const { paths, wire } = yield* OpenAiApi.speak(named.api, api, quirks)
-    if (api === "responses" && apiVersion !== undefined) {
+    if (api === "responses" && !Surface.isNewer(apiVersion)) {
       const message = `responses is on the v1 surface only: leave ${named.apiVersion} out`
       return yield* Effect.fail(ConfigError.InvalidData([named.api], message))
     }

@@ -13,13 +13,22 @@ export const resourceOf = (endpoint: string): string => endpoint.replace(/\/open
 export const isTarget = (endpoint: string): boolean =>
   /\/openai\/(?:deployments\/|v1\/(?:chat|responses|embeddings))/.test(endpoint)
 
+/** The newer surface has no dates for versions; `preview` is what is not for all yet. */
+export const isNewer = (apiVersion: string | undefined): boolean =>
+  apiVersion === undefined || ["v1", "latest", "preview"].includes(apiVersion)
+
 /** The deployment is in the path of the older surface, and in the body's `model` of the newer one. */
-export const urlAt =
-  (endpoint: string, apiVersion: string | undefined, paths: OpenAiApi.Spoken["paths"]): HttpProvider.Options["url"] =>
-  (operation, deployment) =>
-    apiVersion === undefined
-      ? `${endpoint}/openai/v1/${paths[operation]}`
-      : `${endpoint}/openai/deployments/${encodeURIComponent(deployment)}/${paths[operation]}?api-version=${encodeURIComponent(apiVersion)}`
+export const urlAt = (
+  endpoint: string,
+  apiVersion: string | undefined,
+  paths: OpenAiApi.Spoken["paths"]
+): HttpProvider.Options["url"] => {
+  const query = apiVersion === undefined ? "" : `?api-version=${encodeURIComponent(apiVersion)}`
+  return isNewer(apiVersion)
+    ? (operation) => `${endpoint}/openai/v1/${paths[operation]}${query}`
+    : (operation, deployment) =>
+        `${endpoint}/openai/deployments/${encodeURIComponent(deployment)}/${paths[operation]}${query}`
+}
 
 // --- Quirks ------------------------------------------------------------------
 
@@ -35,5 +44,5 @@ export const quirksOf = (
   isReasoningModel: ((deployment: string) => boolean) | undefined = soundsLikeReasoning
 ): OpenAiApi.Quirks => ({
   isReasoningModel,
-  asksForUsage: apiVersion === undefined || apiVersion >= firstVersionWithUsage
+  asksForUsage: apiVersion === undefined || isNewer(apiVersion) || apiVersion >= firstVersionWithUsage
 })

@@ -62,7 +62,7 @@ export const make = (
   Effect.gen(function* () {
     const base = options.baseUrl ?? sheet.baseUrl
     if (base === undefined) return yield* missing(names.baseUrl, "there is no base URL")
-    const baseUrl = yield* Settings.baseUrl(names.baseUrl, base)
+    const baseUrl = yield* Settings.apiBaseUrl(names.baseUrl, base)
     if (options.apiKey === undefined && sheet.needsKey(baseUrl)) return yield* missing(names.apiKey, "there is no key")
     const apiKey = options.apiKey === undefined ? undefined : yield* Settings.key(names.apiKey, options.apiKey)
     const model = yield* Settings.name(names.model, options.model)

@@ -75,7 +75,7 @@ const makeNamed = (
 ): Effect.Effect<Service, ConfigError.ConfigError, HttpClient.HttpClient> =>
   Effect.gen(function* () {
     const apiKey = yield* Settings.key(named.apiKey, options.apiKey)
-    const baseUrl = yield* Settings.baseUrl(named.baseUrl, options.baseUrl ?? defaultBaseUrl)
+    const baseUrl = yield* Settings.apiBaseUrl(named.baseUrl, options.baseUrl ?? defaultBaseUrl)
     const model = yield* Settings.name(named.model, options.model)
     const { paths, wire } = yield* OpenAiApi.speak(named.api, options.api, { isReasoningModel, asksForUsage: true })
     const embeddingModel = yield* Settings.name(named.embeddingModel, options.embeddingModel ?? defaultEmbeddingModel)

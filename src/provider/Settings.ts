@@ -39,6 +39,14 @@ export const baseUrl = (name: string, value: string): Checked<string> => {
   return Effect.succeed(href.replace(/\/+$/, ""))
 }
 
+/** A `baseUrl` of the chat-completions family, as it is pasted from a page that shows whole URLs. */
+export const apiBaseUrl = (name: string, value: string): Checked<string> =>
+  Effect.filterOrElse(
+    baseUrl(name, value),
+    (url) => !url.endsWith("/chat/completions"),
+    () => invalid(name, "the URL must end before /chat/completions, which is put behind it")
+  )
+
 /** A `baseUrl` that no one on the way can listen to: https, or a server on this machine. */
 export const secureUrl = (name: string, value: string): Checked<string> =>
   Effect.filterOrElse(

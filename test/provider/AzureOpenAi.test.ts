@@ -141,6 +141,20 @@ describe("an endpoint with the path of the newer surface", () => {
   )
 })
 
+describe("calls of a version without a date", () => {
+  it.effect.each(["preview", "v1"])("go to the v1 surface, as of %s", (apiVersion) =>
+    Effect.gen(function* () {
+      const [chat, , embedded] = yield* sentFor({ apiVersion })
+      expect(chat?.url).toBe(`${endpoint}/openai/v1/chat/completions?api-version=${apiVersion}`)
+      expect(embedded?.url).toBe(`${endpoint}/openai/v1/embeddings?api-version=${apiVersion}`)
+      expect(bodyOf(chat)).toMatchObject({ model: "gpt-4.1-mini" })
+      const stub = answering()
+      yield* Effect.ignore((yield* clientOn(stub, { apiVersion, api: "responses" })).complete(request))
+      expect(stub.sent[0]?.url).toBe(`${endpoint}/openai/v1/responses?api-version=${apiVersion}`)
+    })
+  )
+})
+
 describe("calls without an API version", () => {
   it.effect("go to the v1 surface, with the deployment as the model", () =>
     Effect.gen(function* () {

@@ -258,6 +258,7 @@ describe("wrong options", () => {
     ["model", { vendor: "groq", apiKey, model: "" }],
     ["embeddingModel", { vendor: "groq", apiKey, model: "m", embeddingModel: "" }],
     ["baseUrl", { vendor: "groq", apiKey, model: "m", baseUrl: "groq" }],
+    ["baseUrl", { vendor: "vllm", model: "m", baseUrl: "http://127.0.0.1:8000/v1/chat/completions/" }],
     ["baseUrl", { baseUrl: "https://user:key-4d7c1b9e2f@host.example", model: "m" }]
   ])("are named: %s", ([option, options]) =>
     Effect.gen(function* () {

@@ -166,6 +166,7 @@ describe("OpenAi.layer", () => {
     ["model", { model: "" }],
     ["embeddingModel", { embeddingModel: " embed" }],
     ["baseUrl", { baseUrl: "localhost:8080" }],
+    ["baseUrl", { baseUrl: "https://api.openai.com/v1/chat/completions" }],
     ["baseUrl", { baseUrl: "api.openai.com/v1" }],
     ["organization", { organization: "" }],
     ["project", { project: "\t" }]

@@ -531,7 +531,8 @@ describe("Zhipu.layerConfig", () => {
     ["tokenTimeToLive", { tokenTimeToLive: 0 }],
     ["tokenTimeToLive", { tokenTimeToLive: Duration.infinity }],
     ["model", { model: "" }],
-    ["baseUrl", { baseUrl: "open.bigmodel.cn" }]
+    ["baseUrl", { baseUrl: "open.bigmodel.cn" }],
+    ["baseUrl", { baseUrl: "https://open.bigmodel.cn/api/paas/v4/chat/completions" }]
   ])("names the option %s when it is wrong", ([option, wrong]) =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(build(Zhipu.layer({ apiKey: Redacted.make(key), model: "glm-4.6", ...wrong })))
