@@ -3,7 +3,7 @@
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Config from "effect/Config"
-import type * as ConfigError from "effect/ConfigError"
+import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -32,11 +32,13 @@ export interface Options {
 
 // --- Authentication ----------------------------------------------------------
 
+const fitsHeader = (model: string): boolean => /^[\x20-\x7e]+$/.test(model)
+
 /** One URL serves all deployments: a header tells them apart. */
 const headersWith =
   (apiKey: Redacted.Redacted, headers: Options["headers"]) =>
   (origin: Origin): Effect.Effect<HttpProvider.Headers, LlmError> =>
-    /^[\x20-\x7e]+$/.test(origin.model)
+    fitsHeader(origin.model)
       ? Effect.succeed({
           ...headers,
           authorization: `Bearer ${Redacted.value(apiKey)}`,
@@ -76,9 +78,15 @@ const makeNamed = (
       Settings.secureUrl(named.endpoint, options.endpoint),
       () => new URL(options.endpoint).href
     )
+    const model = yield* Settings.name(named.model, options.model)
+    if (!fitsHeader(model)) {
+      return yield* Effect.fail(
+        ConfigError.InvalidData([named.model], "the model's name goes into a header: ASCII only")
+      )
+    }
     return yield* HttpProvider.make({
       provider: "azure-meta-llama",
-      model: yield* Settings.name(named.model, options.model),
+      model,
       wire: AzureMlScore.wire,
       url: () => endpoint,
       headers: headersWith(apiKey, yield* Settings.headers(headers ?? {})),

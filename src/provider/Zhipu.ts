@@ -93,6 +93,7 @@ const makeNamed = (
     const baseUrl = yield* Settings.apiBaseUrl(named.baseUrl, options.baseUrl ?? defaultBaseUrl)
     const model = yield* Settings.name(named.model, options.model)
     const embeddingModel = yield* Settings.name(named.embeddingModel, options.embeddingModel ?? defaultEmbeddingModel)
+    const auth = yield* Settings.oneOf("auth", options.auth ?? "jwt", ["jwt", "key"])
     const headers = yield* Settings.headers(options.headers ?? {})
     const token = ZhipuToken.current(credentials, timeToLive)
     return yield* HttpProvider.make({
@@ -102,7 +103,7 @@ const makeNamed = (
       wire,
       url: (operation) => baseUrl + paths[operation],
       headers:
-        options.auth === "key"
+        auth === "key"
           ? { ...headers, authorization: bearer(apiKey) }
           : Effect.map(token, (token) => ({ ...headers, authorization: bearer(token) })),
       secrets: [apiKey, credentials.secret],

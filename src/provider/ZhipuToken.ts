@@ -8,6 +8,7 @@ import * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { encodeBase64Url } from "effect/Encoding"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 
 /** The halves of a key `id.secret`. */
@@ -32,7 +33,10 @@ export const timeToLive = (
   name: string,
   value: Duration.DurationInput
 ): Effect.Effect<number, ConfigError.ConfigError> => {
-  const millis = Math.floor(Duration.toMillis(value))
+  const millis = Option.match(Duration.decodeUnknown(value), {
+    onNone: () => Number.NaN,
+    onSome: (duration) => Math.floor(Duration.toMillis(duration))
+  })
   return Number.isSafeInteger(millis) && millis > 0
     ? Effect.succeed(millis)
     : Effect.fail(ConfigError.InvalidData([name], "a token must live for at least a millisecond, and not for ever"))

@@ -253,11 +253,15 @@ describe("configuration", () => {
     })
   )
 
-  it.effect("names the option that is wrong", () =>
+  it.effect.each<readonly [string, Partial<AzureMetaLlama.Options>, string]>([
+    ["endpoint", { endpoint: "http://acme.example/score" }, "https://"],
+    ["model", { model: "лама" }, "ASCII"],
+    ["headers.x-team", { headers: { "x-team": "a\nb" } }, "a line break"]
+  ])("names the option %s when it is wrong", ([option, wrong, words]) =>
     Effect.gen(function* () {
-      const error = yield* refusalOf(AzureMetaLlama.layer({ ...options, endpoint: "http://acme.example/score" }))
-      expect(error).toMatchObject({ _op: "InvalidData", path: ["endpoint"] })
-      expect(String(error)).toContain("https://")
+      const error = yield* refusalOf(AzureMetaLlama.layer({ ...options, ...wrong }))
+      expect(error).toMatchObject({ _op: "InvalidData", path: [option] })
+      expect(String(error)).toContain(words)
     })
   )
 })

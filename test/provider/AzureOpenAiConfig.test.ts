@@ -197,7 +197,9 @@ describe("AzureOpenAi.layer", () => {
     ["embeddingDeployment", { embeddingDeployment: "" }],
     ["apiVersion", { apiVersion: " " }],
     ["apiKey", { apiKey: Redacted.make("") }],
-    ["apiKey", { token: Effect.succeed(apiKey) }]
+    ["apiKey", { token: Effect.succeed(apiKey) }],
+    ["headers.x-team", { headers: { "x-team": "a\nb" } }],
+    ["headers.x-team", { headers: { "x-team": "a\nb" }, apiKey: undefined, token: Effect.succeed(apiKey) }]
   ])("names the option %s when it is wrong", ([option, wrong]) =>
     Effect.gen(function* () {
       const error = yield* refusalOf(AzureOpenAi.layer({ ...good, ...wrong }))

@@ -531,6 +531,10 @@ describe("Zhipu.layerConfig", () => {
     ["tokenTimeToLive", { tokenTimeToLive: 0 }],
     ["tokenTimeToLive", { tokenTimeToLive: Duration.infinity }],
     ["model", { model: "" }],
+    ["auth", JSON.parse(`{ "auth": "bearer" }`)],
+    ["tokenTimeToLive", JSON.parse(`{ "tokenTimeToLive": "soon" }`)],
+    ["headers.x-team", { headers: { "x-team": "a\nb" } }],
+    ["headers.x-team", { headers: { "x-team": "a\nb" }, auth: "key" }],
     ["baseUrl", { baseUrl: "open.bigmodel.cn" }],
     ["baseUrl", { baseUrl: "https://open.bigmodel.cn/api/paas/v4/chat/completions" }]
   ])("names the option %s when it is wrong", ([option, wrong]) =>
