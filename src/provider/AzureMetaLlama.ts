@@ -122,9 +122,9 @@ export const layerConfig = (
       return yield* makeNamed(
         {
           ...options,
-          endpoint: options.endpoint ?? (yield* Config.string(named.endpoint)),
-          apiKey: options.apiKey ?? (yield* Config.redacted(named.apiKey)),
-          model: options.model ?? (yield* Config.string(named.model))
+          endpoint: options.endpoint ?? (yield* Settings.required(named.endpoint, Config.string(named.endpoint))),
+          apiKey: options.apiKey ?? (yield* Settings.required(named.apiKey, Config.redacted(named.apiKey))),
+          model: options.model ?? (yield* Settings.required(named.model, Config.string(named.model)))
         },
         named
       )

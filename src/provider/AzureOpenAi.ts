@@ -128,8 +128,10 @@ export const layerConfig = (
       return yield* makeNamed(
         {
           ...options,
-          endpoint: options.endpoint ?? (yield* Config.string(variables.endpoint)),
-          deployment: options.deployment ?? (yield* Config.string(variables.deployment)),
+          endpoint:
+            options.endpoint ?? (yield* Settings.required(variables.endpoint, Config.string(variables.endpoint))),
+          deployment:
+            options.deployment ?? (yield* Settings.required(variables.deployment, Config.string(variables.deployment))),
           api: yield* Settings.optional<string>(options.api, Config.string(variables.api)),
           embeddingDeployment: yield* Settings.optional(
             options.embeddingDeployment,

@@ -92,7 +92,7 @@ export const fromConfig = (
       {
         ...options,
         apiKey: yield* Settings.optional(options.apiKey, Config.redacted(variables.apiKey)),
-        model: options.model ?? (yield* Config.string(variables.model)),
+        model: options.model ?? (yield* Settings.required(variables.model, Config.string(variables.model))),
         embeddingModel: yield* Settings.optional(options.embeddingModel, Config.string(variables.embeddingModel)),
         baseUrl: yield* Settings.optional(options.baseUrl, Config.string(variables.baseUrl))
       },

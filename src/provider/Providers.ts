@@ -67,10 +67,21 @@ export const find = (
 const withKey = ({ apiKeyVariable, ...options }: Options): Effect.Effect<Options, ConfigError.ConfigError> =>
   apiKeyVariable === undefined || options.apiKey !== undefined
     ? Effect.succeed(options)
-    : Config.redacted(apiKeyVariable).pipe(
+    : Settings.required(apiKeyVariable, Config.redacted(apiKeyVariable)).pipe(
         Effect.flatMap((key) => Settings.key(apiKeyVariable, key)),
         Effect.map((apiKey) => ({ ...options, apiKey }))
       )
+
+/** A provider calls what is wrong by its variable; where it was an option, that is what there is to mend. */
+const byOption =
+  (options: Options, variables: AnyProvider["variables"] = {}) =>
+  (error: unknown): unknown => {
+    if (!ConfigError.isConfigError(error) || error._op !== "InvalidData") return error
+    const [wrong, ...rest] = error.path
+    const option = optionNames.find((each) => options[each] !== undefined && variables[each] === wrong)
+    const given = option ?? (variables.apiKey === wrong ? options.apiKeyVariable : undefined)
+    return given === undefined ? error : ConfigError.InvalidData([given, ...rest], error.message)
+  }
 
 const optionNames = ["apiKey", "model", "embeddingModel", "baseUrl", "apiVersion"] as const
 
@@ -83,7 +94,7 @@ export const layerOf = (
   const untaken =
     variables && optionNames.find((option) => options[option] !== undefined && variables[option] === undefined)
   return untaken === undefined
-    ? Layer.unwrapEffect(Effect.map(withKey(options), layerConfig))
+    ? Layer.unwrapEffect(Effect.map(withKey(options), layerConfig)).pipe(Layer.mapError(byOption(options, variables)))
     : Layer.fail(ConfigError.InvalidData([untaken], `${name} takes no ${untaken}`))
 }
 

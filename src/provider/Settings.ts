@@ -14,6 +14,17 @@ export const optional = <A>(given: A | undefined, variable: Config.Config<A>): C
 
 type Checked<A> = Effect.Effect<A, ConfigError.ConfigError>
 
+const firstPath = (error: ConfigError.ConfigError): ReadonlyArray<string> =>
+  error._op === "And" || error._op === "Or" ? firstPath(error.left) : error.path
+
+/** What the configuration must have. Effect's own words of a key that is missing are "<redacted>". */
+export const required = <A>(name: string, variable: Config.Config<A>): Checked<A> =>
+  Effect.mapError(variable, (error) =>
+    ConfigError.isMissingDataOnly(error)
+      ? ConfigError.MissingData([...firstPath(error)], `set ${name}, or give it as an option: it has no default`)
+      : error
+  )
+
 const invalid = (name: string, message: string): Checked<never> => Effect.fail(ConfigError.InvalidData([name], message))
 
 /** What goes into a header as it is: visible ASCII without blanks. */

@@ -606,6 +606,35 @@ describe("Providers", () => {
     })
   )
 
+  it.effect.each<readonly [path: string, Providers.Name, Providers.Options]>([
+    ["baseUrl", "openai", { model: "gpt-4.1", baseUrl: "localhost:8080" }],
+    ["model", "azure-openai", { model: " " }],
+    ["embeddingModel", "groq", { model: "llama-3.3-70b", embeddingModel: "" }],
+    ["apiKey", "zhipu", { model: "glm-4.6", apiKey: Redacted.make("no-dot") }],
+    ["TEAM_KEY", "zhipu", { model: "glm-4.6", apiKeyVariable: "TEAM_KEY" }],
+    ["ZHIPUAI_API_KEY", "zhipu", { model: "glm-4.6" }]
+  ])("name %s where it is wrong, and no variable that nobody set", ([path, name, options]) =>
+    Effect.gen(function* () {
+      const variables = { ...keys, TEAM_KEY: "no-dot", ZHIPUAI_API_KEY: "no-dot" }
+      const error = yield* refusalOf(Layer.provide(Providers.layer(name, options), configured(variables)))
+      expect(error).toMatchObject({ _op: "InvalidData", path: [path] })
+    })
+  )
+
+  it.effect.each<readonly [variable: string, Providers.Name]>([
+    ["OPENAI_API_KEY", "openai"],
+    ["AZURE_OPENAI_ENDPOINT", "azure-openai"],
+    ["LLAMA_ENDPOINT", "azure-meta-llama"],
+    ["ZHIPUAI_API_KEY", "zhipu"],
+    ["GROQ_MODEL", "groq"]
+  ])("say of %s that it must be set", ([variable, name]) =>
+    Effect.gen(function* () {
+      const error = yield* refusalOf(Layer.provide(Providers.layer(name), configured({})))
+      expect(error).toMatchObject({ _op: "MissingData", path: [variable] })
+      expect(String(error)).toContain(`set ${variable}`)
+    })
+  )
+
   it.effect("refuse an option that they do not take", () =>
     Effect.gen(function* () {
       const layer = Providers.layer("anthropic", { model: "claude-sonnet-4-5", embeddingModel: "vectors" })
