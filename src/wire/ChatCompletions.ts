@@ -5,7 +5,7 @@
 import * as Either from "effect/Either"
 import type * as ChatRequest from "../ChatRequest.js"
 import type * as Completion from "../Completion.js"
-import { MalformedResponse } from "../LlmError.js"
+import { type LlmError, MalformedResponse } from "../LlmError.js"
 import * as Prompt from "../Prompt.js"
 import type { StreamPart } from "../StreamPart.js"
 import * as ChatContent from "./ChatContent.js"
@@ -23,7 +23,7 @@ import { encoding, refuse } from "./Refusal.js"
 import { refused, type StreamAssembly } from "./StreamAssembly.js"
 import { ToolCallAssembly } from "./ToolCallAssembly.js"
 import * as ToolCallIds from "./ToolCallIds.js"
-import type { Answer, Encoded, Origin, Wire } from "./Wire.js"
+import type { Answer, Encoded, Origin, Received, Wire } from "./Wire.js"
 
 // -----------------------------------------------------------------------------
 // Quirks
@@ -211,12 +211,20 @@ const toolCallPieces = (
 const isContent = (content: unknown): boolean =>
   content === undefined || content === null || typeof content === "string" || Array.isArray(content)
 
+/** OpenRouter tells in the choice of an upstream that failed after the answer began. */
+const faultOf = ({ error }: Json.JsonRecord, received: Received): LlmError | undefined =>
+  error !== undefined && ErrorClassification.isErrorPayload({ error })
+    ? ErrorClassification.classifyPayload(received.origin, { error }, received)
+    : undefined
+
 const decodeChat: Wire["decodeChat"] = (json, received) => {
   const { origin, requestId } = received
   if (ErrorClassification.isErrorPayload(json))
     return Either.left(ErrorClassification.classifyPayload(origin, json, received))
   const answer = Json.record(json)
   const choice = Json.record(Json.array(answer?.choices)[0])
+  const fault = choice && faultOf(choice, received)
+  if (fault !== undefined) return Either.left(fault)
   const reason = Json.string(choice?.finish_reason) ?? ""
   // Azure leaves the message of an answer that it withholds away.
   const message = Json.record(choice?.message) ?? (reason === "content_filter" ? {} : undefined)
@@ -295,10 +303,10 @@ const readEvent: Wire["readEvent"] = (event, assembly, received) => {
   if (stopped !== undefined) {
     return assembly.fail(ErrorClassification.classifyPayload(received.origin, { error: stopped }, received))
   }
-  readChunk(chunk, assembly)
+  readChunk(chunk, assembly, received)
 }
 
-const readChunk = (chunk: Json.JsonRecord, assembly: StreamAssembly): void => {
+const readChunk = (chunk: Json.JsonRecord, assembly: StreamAssembly, received: Received): void => {
   if (assembly.id === "") assembly.id = Json.string(chunk.id) ?? ""
   if (assembly.model === "") assembly.model = Json.string(chunk.model) ?? ""
   const usage = OpenAiUsage.read(chunk)
@@ -306,6 +314,8 @@ const readChunk = (chunk: Json.JsonRecord, assembly: StreamAssembly): void => {
   // Only the first choice: `n` is not offered. Azure's first chunk has none, its last one no delta.
   const choice = Json.record(Json.array(chunk.choices)[0])
   if (choice === undefined) return
+  const fault = faultOf(choice, received)
+  if (fault !== undefined) return assembly.fail(fault)
   // Moonshot's place for it.
   if (choice.usage !== undefined) assembly.usage = OpenAiUsage.read(choice) ?? assembly.usage
   const delta = Json.record(choice.delta)

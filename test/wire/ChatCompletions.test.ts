@@ -538,6 +538,16 @@ describe("a whole answer", () => {
     })
   })
 
+  it.each<[string, object, LlmError.Tag]>([
+    ["a message", { message: { content: "" } }, "RateLimited"],
+    ["none", {}, "RateLimited"]
+  ])("is none when its choice has an error, beside %s", (_, choice, tag) => {
+    const error = { code: 429, message: "The upstream is rate-limited" }
+    const given = answer({}, { choices: [{ ...choice, finish_reason: "error", error }] })
+    expect(Either.getOrThrow(Either.flip(decode(given)))).toMatchObject({ _tag: tag, message: error.message })
+    expect(Either.isRight(decode(answer({}, { choices: [{ message: { content: "He" }, error: null }] })))).toBe(true)
+  })
+
   it.each(["network_error", "insufficient_system_resource"])("is none when the server gave it up (%s)", (reason) => {
     const given = answer({}, { choices: [{ message: { content: "He" }, finish_reason: reason }] })
     expect(Either.getOrThrow(Either.flip(decode(given)))).toMatchObject({ _tag: "ServerFailed", requestId: "req-1" })

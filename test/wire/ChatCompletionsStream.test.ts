@@ -305,6 +305,11 @@ describe("errors among the chunks", () => {
     ["an overloaded server", overloaded, "Overloaded"],
     ["a named event", new Named("error", { message: "x", code: "rate_limit_exceeded" }), "RateLimited"],
     ["Groq's own place", chunk({}, { choices: [], x_groq: { id: "req_1", error: "over capacity" } }), "Overloaded"],
+    [
+      "OpenRouter's choice",
+      { choices: [{ delta: { content: "" }, finish_reason: "error", error: { code: 429, message: "Rate limited" } }] },
+      "RateLimited"
+    ],
     ["a chunk that is no JSON", '{"choices":[{', "MalformedResponse"],
     ["a chunk that is no object", "[1]", "MalformedResponse"],
     ["a chunk that is a text", '"hello"', "MalformedResponse"]
