@@ -130,8 +130,8 @@ export const layerConfig = (
       return yield* makeNamed(
         {
           ...options,
-          apiKey: options.apiKey ?? (yield* Config.redacted(variables.apiKey)),
-          model: options.model ?? (yield* Config.string(variables.model)),
+          apiKey: options.apiKey ?? (yield* Settings.required(variables.apiKey, Config.redacted(variables.apiKey))),
+          model: options.model ?? (yield* Settings.required(variables.model, Config.string(variables.model))),
           baseUrl: options.baseUrl ?? Option.getOrUndefined(yield* baseUrl)
         },
         variables

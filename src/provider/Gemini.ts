@@ -141,8 +141,8 @@ export const layerConfig = (
       return yield* makeNamed(
         {
           ...options,
-          apiKey: options.apiKey ?? (yield* Config.redacted(variables.apiKey)),
-          model: options.model ?? (yield* Config.string(variables.model)),
+          apiKey: options.apiKey ?? (yield* Settings.required(variables.apiKey, Config.redacted(variables.apiKey))),
+          model: options.model ?? (yield* Settings.required(variables.model, Config.string(variables.model))),
           embeddingModel: yield* Settings.optional(options.embeddingModel, Config.string(variables.embeddingModel)),
           baseUrl: yield* Settings.optional(options.baseUrl, Config.string(variables.baseUrl))
         },
