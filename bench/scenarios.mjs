@@ -84,7 +84,7 @@ export const scenarios = {
   "call-512": perCall(512, { warmUp: 4000, calls: 4000 }),
   "stream-1": perChunk(
     "CPU per streamed chunk, 1 stream",
-    { warmUp: 4, streams: 1, chunks: 20_000 },
+    { warmUp: 10, streams: 1, chunks: 20_000 },
     { warmUp: 1, streams: 1, chunks: 1000 }
   ),
   "stream-200": perChunk(
