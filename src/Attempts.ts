@@ -12,6 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { ChatRequest } from "./ChatRequest.js"
 import type { EmbedRequest } from "./Embeddings.js"
+import * as Listening from "./Listening.js"
 import type { Service } from "./LlmClient.js"
 import { isLlmError, type LlmError, type Tag } from "./LlmError.js"
 import type { Prompt } from "./Prompt.js"
@@ -73,46 +74,22 @@ export class Tags extends Context.Reference<Tags>()("effect-llm/Attempts/Tags", 
   defaultValue: (): Readonly<Record<string, string>> => ({})
 }) {}
 
-/** Is run when an attempt of an effect begins, before it has gone out. Must not throw. */
+/** What is run when an attempt of an effect begins, before it has gone out. Must not throw. */
 export class Beginning extends Context.Reference<Beginning>()("effect-llm/Attempts/Beginning", {
-  defaultValue: (): (() => void) | undefined => undefined
+  defaultValue: (): ReadonlyArray<() => void> => []
 }) {}
 
 /** Has a function run, too, whenever an attempt of an effect begins. */
-export const beginning =
-  (f: () => void) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.flatMap(Beginning, (outer) =>
-      Effect.provideService(effect, Beginning, () => {
-        outer?.()
-        f()
-      })
-    )
+export const beginning: Listening.InEffect<() => void> = Listening.inEffect(Beginning)
 
 /** The same for the attempts of a stream. */
-export const beginningStream =
-  (f: () => void) =>
-  <A, E, R>(stream: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
-    Stream.unwrap(
-      Effect.map(Beginning, (outer) =>
-        Stream.provideService(stream, Beginning, () => {
-          outer?.()
-          f()
-        })
-      )
-    )
+export const beginningStream: Listening.InStream<() => void> = Listening.inStream(Beginning)
 
 /** Has one more listener hear of the attempts of an effect. */
-export const listening =
-  (listener: Listener) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.flatMap(Listeners, (others) => Effect.provideService(effect, Listeners, [...others, listener]))
+export const listening: Listening.InEffect<Listener> = Listening.inEffect(Listeners)
 
 /** The same for the attempts of a stream. */
-export const listeningStream =
-  (listener: Listener) =>
-  <A, E, R>(stream: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
-    Stream.unwrap(Effect.map(Listeners, (others) => Stream.provideService(stream, Listeners, [...others, listener])))
+export const listeningStream: Listening.InStream<Listener> = Listening.inStream(Listeners)
 
 /** Tells of an answer that came from a cache. */
 export const cached = (
@@ -166,7 +143,7 @@ const begun = (
   request: ChatRequest | EmbedRequest,
   context: Context.Context<never>
 ): Watch | undefined => {
-  Context.get(context, Beginning)?.()
+  for (const f of Context.get(context, Beginning)) f()
   return watching(client, operation, request, context)
 }
 

@@ -3,8 +3,7 @@
  * from it. Where nobody listens, nothing is read.
  */
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
+import * as Listening from "./Listening.js"
 
 /** One limit: how much there is of it when it is whole, and how much was left when the answer was made. */
 export interface Limit {
@@ -30,13 +29,7 @@ export class Listeners extends Context.Reference<Listeners>()("effect-llm/Limits
 }) {}
 
 /** Has one more listener hear of the limits that the answers of an effect name. */
-export const listening =
-  (listener: Listener) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.flatMap(Listeners, (others) => Effect.provideService(effect, Listeners, [...others, listener]))
+export const listening: Listening.InEffect<Listener> = Listening.inEffect(Listeners)
 
 /** The same for the answers of a stream. */
-export const listeningStream =
-  (listener: Listener) =>
-  <A, E, R>(stream: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
-    Stream.unwrap(Effect.map(Listeners, (others) => Stream.provideService(stream, Listeners, [...others, listener])))
+export const listeningStream: Listening.InStream<Listener> = Listening.inStream(Listeners)

@@ -156,6 +156,7 @@ const internal = [
   "BodyReader.ts",
   "CanonicalJson.ts",
   "GenAiSpan.ts",
+  "Listening.ts",
   "Places.ts",
   "PriceList.ts",
   "StreamEnd.ts",

@@ -1,3 +1,4 @@
+import { describe } from "@effect/vitest"
 import { Effect, Layer, Ref } from "effect"
 import { LocalLlama } from "effect-llm/local"
 import type {
@@ -113,10 +114,7 @@ const subject = (name: string, options: Partial<LocalLlama.Options>): Subject =>
     })
 })
 
-if (engine === undefined) {
-  const { describe } = await import("@effect/vitest")
-  describe.skip(`laws: LocalLlama${note}`, () => {})
-} else {
+describe.skipIf(engine === undefined)(`the laws, on the real engine${note}`, () => {
   laws(subject("LocalLlama", {}))
   laws(subject("LocalLlama with three sequences", { sequences: 3 }))
-}
+})
